@@ -1,0 +1,167 @@
+// Package policy says what a process is expected to be allowed to do. It is a
+// leaf: reading policies from files is audit/policyfile's work.
+//
+// The zero value of every field asks nothing. What has no check yet has no
+// field here, so that no policy can ask for it and be passed silently.
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Policy is what is expected. Words are those of the OCI runtime
+// specification where it has one.
+type Policy struct {
+	Name string `json:"name"`
+	// Source says where the policy came from: "builtin:confined", a file's
+	// path, or empty for one made in Go.
+	Source string `json:"-"`
+	// SHA256 is that of the file's bytes; empty for others, see Digest.
+	SHA256 string `json:"-"`
+
+	Process     Process     `json:"process,omitzero"`
+	Seccomp     Seccomp     `json:"seccomp,omitzero"`
+	Filesystem  Filesystem  `json:"filesystem,omitzero"`
+	Descriptors Descriptors `json:"descriptors,omitzero"`
+	Probes      Probes      `json:"probes,omitzero"`
+}
+
+// Process is about credentials(7).
+type Process struct {
+	User         User         `json:"user,omitzero"`
+	Capabilities Capabilities `json:"capabilities,omitzero"`
+	Securebits   *Securebits  `json:"securebits,omitempty"`
+	// NoNewPrivileges asks for no_new_privs: prctl(2), Linux 3.5.
+	NoNewPrivileges bool `json:"noNewPrivileges,omitempty"`
+	// UniformThreads asks that every thread has the leader's credentials.
+	UniformThreads bool `json:"threads,omitempty"`
+}
+
+// User is about ids. Nil asks nothing.
+type User struct {
+	UID            *ID     `json:"uid,omitempty"`
+	GID            *ID     `json:"gid,omitempty"`
+	AdditionalGIDs *Groups `json:"additionalGids,omitempty"`
+}
+
+// ID is an expectation on all four user or group ids.
+type ID struct {
+	// Nonroot allows any id but 0. Exact is not looked at then.
+	Nonroot bool   `json:"nonroot,omitempty"`
+	Exact   uint32 `json:"exact"`
+}
+
+// Groups is an upper bound on supplementary groups.
+type Groups struct {
+	// Nonroot allows any group but 0. Allowed is not looked at then.
+	Nonroot bool     `json:"nonroot,omitempty"`
+	Allowed []uint32 `json:"allowed"`
+}
+
+// Capabilities are upper bounds, one a set. Nil asks nothing.
+type Capabilities struct {
+	Effective   *CapSet `json:"effective,omitempty"`
+	Permitted   *CapSet `json:"permitted,omitempty"`
+	Inheritable *CapSet `json:"inheritable,omitempty"`
+	Ambient     *CapSet `json:"ambient,omitempty"`
+	Bounding    *CapSet `json:"bounding,omitempty"`
+	// Exec bounds what an execve(2) would grant.
+	Exec *CapSet `json:"exec,omitempty"`
+}
+
+// CapSet is a set of capabilities, one bit each: capabilities(7).
+type CapSet uint64
+
+// Securebits are bits that must be set, SECBIT_* of capabilities(7). KEEP_CAPS
+// must be clear unless it is among them.
+type Securebits struct {
+	Set uint32 `json:"set"`
+}
+
+// Mode is a seccomp mode. The zero value asks nothing.
+type Mode uint8
+
+// Seccomp modes, in the order of their strength.
+const (
+	ModeAny Mode = iota
+	ModeFilter
+	ModeStrict
+)
+
+// Seccomp is about seccomp(2).
+type Seccomp struct {
+	Mode Mode `json:"mode,omitempty"`
+}
+
+// Filesystem is about what lies under the root directory.
+type Filesystem struct {
+	Root Root `json:"root,omitzero"`
+}
+
+// Root is about the root directory.
+type Root struct {
+	// NotHost asks for a root other than the machine's; a chroot passes.
+	NotHost bool `json:"notHost,omitempty"`
+	// NotChroot asks for a root of its own, of its mount namespace.
+	NotChroot bool `json:"notChroot,omitempty"`
+	// ReadOnly asks for a root on a read-only mount.
+	ReadOnly bool `json:"readonly,omitempty"`
+}
+
+// Descriptors is about open file descriptors.
+type Descriptors struct {
+	// NoneOutsideRoot asks that no descriptor leads out of the root.
+	NoneOutsideRoot bool `json:"noneOutsideRoot,omitempty"`
+}
+
+// Probes names the attempts that must fail, by their names without "probe.".
+type Probes struct {
+	Reescalation []string `json:"reescalation,omitempty"`
+	Syscalls     []string `json:"syscalls,omitempty"`
+}
+
+// Names returns all attempts that the policy asks for.
+func (p Probes) Names() []string {
+	return append(append([]string(nil), p.Reescalation...), p.Syscalls...)
+}
+
+// ErrEmpty means that a policy asks for nothing, which no process could fail.
+var ErrEmpty = errors.New("policy asks for nothing: name at least one expectation")
+
+// Validate returns an error for a policy that nothing could fail.
+func (p *Policy) Validate() error {
+	if p == nil {
+		return errors.New("policy: nil")
+	}
+	asks := *p
+	asks.Name, asks.Source, asks.SHA256 = "", "", ""
+	bare, err := json.Marshal(asks)
+	if err != nil {
+		return fmt.Errorf("policy %q: %w", p.Name, err)
+	}
+	empty, err := json.Marshal(Policy{})
+	if err != nil {
+		return fmt.Errorf("policy %q: %w", p.Name, err)
+	}
+	if string(bare) == string(empty) {
+		return fmt.Errorf("policy %q: %w", p.Name, ErrEmpty)
+	}
+	return nil
+}
+
+// Digest is SHA256 where it is set, else that of the policy's JSON form.
+func (p *Policy) Digest() string {
+	if p.SHA256 != "" {
+		return p.SHA256
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,3 @@
+module github.com/selfaudit/selfaudit
+
+go 1.26

@@ -1,0 +1,98 @@
+package names
+
+// Remedies that many attempts share.
+const (
+	fixIDs     = "drop groups, then gid, then uid with setresgid(2) and setresuid(2) on every thread; keep no capability: docker: --user 65532:65532 --cap-drop ALL; kubernetes: runAsNonRoot: true, capabilities.drop: [ALL]; systemd: User=, CapabilityBoundingSet="
+	fixCaps    = "empty the permitted set on every thread with capset(2): docker: --cap-drop ALL; kubernetes: capabilities.drop: [ALL]; systemd: CapabilityBoundingSet="
+	fixFilter  = "deny it with a seccomp filter and drop the capability it needs: docker: the default seccomp profile and --cap-drop ALL; kubernetes: seccompProfile.type: RuntimeDefault; systemd: SystemCallFilter=@system-service"
+	fixUserns  = "deny CLONE_NEWUSER in unshare(2) and clone(2), and clone3(2) as a whole, with a seccomp filter: docker and kubernetes: the default profile does; systemd: RestrictNamespaces=yes; whole machine: user.max_user_namespaces=0"
+	fixTrace   = "run it under a user id of its own, in a pid namespace of its own, without CAP_SYS_PTRACE; deny ptrace(2) and process_vm_readv(2) in the filter; whole machine: kernel.yama.ptrace_scope=1 or higher"
+	fixSockets = "drop CAP_NET_RAW: docker: --cap-drop ALL; kubernetes: capabilities.drop: [ALL]; systemd: RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX and CapabilityBoundingSet="
+)
+
+// attempts is the table of everything that can be tried. The order is that of
+// the catalogue. Layer and severity are the report's words.
+var attempts = []Attempt{
+	{"setuid-root", Reescalation, "privilege", "critical", "become root with setuid(0)", "A saved user id of 0 or CAP_SETUID makes the drop of privileges reversible.", fixIDs},
+	{"setgid-root", Reescalation, "privilege", "critical", "take group id 0 with setgid(0)", "A saved group id of 0 or CAP_SETGID opens every file that group 0 may read or write.", fixIDs},
+	{"setresuid-root", Reescalation, "privilege", "critical", "become root with setresuid(0, 0, 0) or by one of its ids alone", "A user id of 0 among real, effective and saved can be moved to all three.", fixIDs},
+	{"setresgid-root", Reescalation, "privilege", "critical", "take group id 0 with setresgid(0, 0, 0) or by one of its ids alone", "A group id of 0 among real, effective and saved can be moved to all three.", fixIDs},
+	{"setreuid-root", Reescalation, "privilege", "critical", "become root with setreuid(0, 0) or by its effective id alone", "A real or saved user id of 0 can be exchanged for the effective one.", fixIDs},
+	{"setregid-root", Reescalation, "privilege", "critical", "take group id 0 with setregid(0, 0) or by its effective id alone", "A real or saved group id of 0 can be exchanged for the effective one.", fixIDs},
+	{"setfsuid-root", Reescalation, "privilege", "critical", "act on files as root after setfsuid(0)", "With file system user id 0 every file of root can be opened by its owner's bits.", fixIDs},
+	{"setfsgid-root", Reescalation, "privilege", "critical", "act on files as group 0 after setfsgid(0)", "With file system group id 0 every file of group 0 can be opened by its group's bits.", fixIDs},
+	{"setgroups", Reescalation, "privilege", "critical", "take supplementary group 0 with setgroups(2)", "CAP_SETGID lets a process join any group, those of disks and of container sockets among them.", fixIDs},
+	{"capset", Reescalation, "capabilities", "critical", "raise capabilities into its effective set with capset(2)", "A capability that is merely permitted is one call away from being used.", fixCaps},
+	{"ambient-raise", Reescalation, "capabilities", "critical", "raise an ambient capability with prctl(2)", "An ambient capability survives execve(2), so every program started from here has it.", fixCaps},
+	{"keep-caps", Reescalation, "capabilities", "medium", "set keep-caps with prctl(PR_SET_KEEPCAPS)", "With keep-caps the permitted set survives a change of user ids away from 0.", "lock it with SECBIT_KEEP_CAPS_LOCKED"},
+	{"securebits", Reescalation, "capabilities", "high", "change its securebits with prctl(PR_SET_SECUREBITS)", "Whoever may change securebits decides what user id 0 means here.", fixCaps},
+	{"chroot-escape", Reescalation, "filesystem", "critical", "leave its root by chroot(2) into a subdirectory and ..", "A process that may call chroot(2) can leave any chroot.", "drop CAP_SYS_CHROOT, or use pivot_root(2) in a mount namespace of its own instead of chroot(2)"},
+	{"userns", Reescalation, "isolation", "high", "make a user namespace with unshare(2) and use a capability in it", "All capabilities inside a new user namespace open kernel code that only root could reach otherwise.", fixUserns},
+	{"userns-clone", Reescalation, "isolation", "high", "make a user namespace with clone(2) and use a capability in it", "All capabilities inside a new user namespace open kernel code that only root could reach otherwise.", fixUserns},
+	{"userns-clone3", Reescalation, "isolation", "high", "make a user namespace with clone3(2) and use a capability in it", "clone3(2) takes its flags from memory, where no filter can look, so it must be denied as a whole.", fixUserns},
+
+	{"mount", Syscalls, "filesystem", "critical", "mount file systems with mount(2)", "Whoever mounts decides what every path means.", fixFilter},
+	{"umount2", Syscalls, "filesystem", "high", "unmount file systems with umount2(2)", "Unmounting uncovers what a sandbox had hidden beneath.", fixFilter},
+	{"pivot-root", Syscalls, "filesystem", "high", "exchange its root with pivot_root(2)", "A new root leaves every limit on paths behind.", fixFilter},
+	{"fsopen", Syscalls, "filesystem", "critical", "prepare a file system with fsopen(2)", "The new mount calls do all that mount(2) does, and older filters do not know them.", fixFilter},
+	{"fspick", Syscalls, "filesystem", "high", "reconfigure a mounted file system through fspick(2)", "A read-only file system can be made writable again.", fixFilter},
+	{"open-tree", Syscalls, "filesystem", "high", "clone mounts with open_tree(2)", "A detached copy of a mount can be attached anywhere by move_mount(2).", fixFilter},
+	{"move-mount", Syscalls, "filesystem", "high", "attach mounts with move_mount(2)", "It attaches what open_tree(2) and fsmount(2) prepared.", fixFilter},
+	{"mount-setattr", Syscalls, "filesystem", "high", "change options of mounts with mount_setattr(2)", "Read-only, nosuid, nodev and noexec can be taken off a mount.", fixFilter},
+	{"chroot", Syscalls, "filesystem", "high", "change its root with chroot(2)", "CAP_SYS_CHROOT is all that it takes to leave a chroot.", fixFilter},
+	{"setns", Syscalls, "isolation", "high", "join namespaces with setns(2)", "It leaves the namespaces that the sandbox is made of.", fixFilter},
+	{"open-by-handle-at", Syscalls, "filesystem", "critical", "open files by handle with open_by_handle_at(2)", "It reaches every inode of a file system, outside the root too, past all directory permissions.", fixFilter},
+	{"bpf", Syscalls, "isolation", "high", "use bpf(2)", "BPF programs and maps are kernel attack surface, and with privileges see the whole machine.", fixFilter},
+	{"perf-event-open", Syscalls, "isolation", "medium", "use perf_event_open(2)", "Performance events have a long record of kernel bugs, and measure other processes.", fixFilter},
+	{"userfaultfd", Syscalls, "isolation", "medium", "use userfaultfd(2) for faults in the kernel", "Stopping the kernel in a page fault turns races in it into reliable attacks.", fixFilter},
+	{"io-uring-setup", Syscalls, "seccomp", "high", "use io_uring_setup(2)", "Operations submitted through io_uring pass by every seccomp filter.", fixFilter},
+	{"kexec-load", Syscalls, "isolation", "critical", "load another kernel with kexec_load(2)", "It replaces the running kernel.", fixFilter},
+	{"kexec-file-load", Syscalls, "isolation", "critical", "load another kernel with kexec_file_load(2)", "It replaces the running kernel.", fixFilter},
+	{"init-module", Syscalls, "isolation", "critical", "load kernel modules with init_module(2)", "A module is code in the kernel.", fixFilter},
+	{"finit-module", Syscalls, "isolation", "critical", "load kernel modules with finit_module(2)", "A module is code in the kernel.", fixFilter},
+	{"delete-module", Syscalls, "isolation", "high", "unload kernel modules with delete_module(2)", "Unloading a module can take a defence or a device away.", fixFilter},
+	{"reboot", Syscalls, "isolation", "high", "use reboot(2)", "It ends the machine, or the pid namespace.", fixFilter},
+	{"swapon", Syscalls, "isolation", "high", "use swapon(2)", "Swap writes the memory of all processes to a file of the caller's choice.", fixFilter},
+	{"swapoff", Syscalls, "isolation", "high", "use swapoff(2)", "Taking swap away can exhaust the machine's memory.", fixFilter},
+	{"settimeofday", Syscalls, "isolation", "medium", "set the clock with settimeofday(2)", "A wrong clock revives expired certificates and tokens.", fixFilter},
+	{"clock-settime", Syscalls, "isolation", "medium", "set the clock with clock_settime(2)", "A wrong clock revives expired certificates and tokens.", fixFilter},
+	{"sethostname", Syscalls, "isolation", "medium", "set the host name with sethostname(2)", "It needs CAP_SYS_ADMIN, the widest capability of all.", fixFilter},
+	{"setdomainname", Syscalls, "isolation", "medium", "set the NIS domain name with setdomainname(2)", "It needs CAP_SYS_ADMIN, the widest capability of all.", fixFilter},
+	{"acct", Syscalls, "isolation", "medium", "switch process accounting with acct(2)", "It makes the kernel write to a file of the caller's choice, or stops a record that others rely on.", fixFilter},
+	{"keyctl", Syscalls, "isolation", "medium", "use keyctl(2)", "Kernel keyrings are not namespaced by container, and their code has a record of bugs.", fixFilter},
+	{"add-key", Syscalls, "isolation", "medium", "use add_key(2)", "Kernel keyrings are not namespaced by container, and their code has a record of bugs.", fixFilter},
+	{"quotactl", Syscalls, "filesystem", "medium", "administer disk quotas with quotactl_fd(2)", "It reads and changes limits of other users.", fixFilter},
+	{"syslog", Syscalls, "isolation", "medium", "read the kernel's log with syslog(2)", "The kernel's log gives away addresses and what other processes do.", fixFilter},
+	{"raw-socket", Syscalls, "network", "high", "make raw sockets", "Raw sockets forge packets and read those of others.", fixSockets},
+	{"packet-socket", Syscalls, "network", "high", "make packet sockets", "Packet sockets read and forge everything on the link.", fixSockets},
+	{"ptrace", Syscalls, "isolation", "critical", "trace a process of another user or outside its pid namespace with ptrace(2)", "Whoever traces a process does all that it can do.", fixTrace},
+	{"process-vm-readv", Syscalls, "isolation", "critical", "read the memory of a process of another user or outside its pid namespace with process_vm_readv(2)", "The memory of a process holds its keys.", fixTrace},
+
+	{"ptrace-parent", Syscalls, "isolation", "medium", "trace its own process from a child with ptrace(2)", "A child that was taken over controls its parent.", fixTrace},
+	{"process-vm-readv-parent", Syscalls, "isolation", "medium", "read its own process's memory from a child with process_vm_readv(2)", "A child that was taken over reads its parent's keys.", fixTrace},
+	{"kill-init", Syscalls, "isolation", "medium", "send signals to process 1", "A process of another user that can be signalled can be stopped.", "run it under a user id and in a pid namespace of its own; drop CAP_KILL"},
+	{"low-port", Syscalls, "network", "low", "bind a port below net.ipv4.ip_unprivileged_port_start", "CAP_NET_BIND_SERVICE lets it take the place of a system service.", "drop CAP_NET_BIND_SERVICE after the socket is bound"},
+	{"execve", Syscalls, "seccomp", "high", "reach execve(2)", "A service that starts no programs needs no execve(2); an attacker does.", fixFilter},
+	{"mmap-write-exec", Syscalls, "memory", "medium", "map memory writable and executable", "Such memory takes code that an attacker brings along.", "set PR_SET_MDWE (Linux 6.3); systemd: MemoryDenyWriteExecute=yes"},
+	{"memfd-exec", Syscalls, "memory", "medium", "make an executable memory file with memfd_create(2)", "Programs can be started from it though no file system allows it.", "sysctl vm.memfd_noexec=2 in the pid namespace, or deny memfd_create(2) in the filter"},
+	{"personality", Syscalls, "memory", "low", "change its execution domain with personality(2)", "ADDR_NO_RANDOMIZE takes address randomisation from what it executes.", "deny personality(2) in the filter: systemd: LockPersonality=yes"},
+	{"int80", Syscalls, "seccomp", "medium", "make i386 system calls through int 0x80", "A filter that forgets the architecture is passed by with i386 numbers.", "kill every architecture but the native one in the filter: systemd: SystemCallArchitectures=native"},
+	{"x32", Syscalls, "seccomp", "medium", "make x32 system calls", "A filter that compares numbers and forgets bit 30 is passed by.", "deny numbers from 0x40000000 on in the filter: systemd: SystemCallArchitectures=native"},
+	{"mknod", Syscalls, "filesystem", "high", "make device nodes with mknod(2)", "A device node opens the device, past every limit on paths.", fixCaps},
+	{"fanotify-init", Syscalls, "filesystem", "medium", "watch whole file systems with fanotify_init(2)", "It sees and can hold up other processes' accesses.", fixFilter},
+	{"iopl", Syscalls, "isolation", "critical", "reach hardware ports with iopl(2)", "Direct access to hardware bypasses the kernel.", fixCaps},
+}
+
+// Attempts returns everything that can be tried, in the catalogue's order.
+// The slice is shared and must not be changed.
+func Attempts() []Attempt { return attempts }
+
+// AttemptNamed returns the attempt of that name.
+func AttemptNamed(name string) (Attempt, bool) {
+	for _, a := range attempts {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Attempt{}, false
+}
