@@ -1,0 +1,127 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/checks/report"
+	"github.com/selfaudit/selfaudit/internal/procfs"
+)
+
+// Policy is what a process is held against.
+type Policy = policy.Policy
+
+// Report is the result of an audit.
+type Report = report.Report
+
+// DefaultTimeout bounds an audit where WithTimeout is not given.
+const DefaultTimeout = 10 * time.Second
+
+// Option changes what is audited or how. An option with a value that makes no
+// sense turns into an error of the call that it is given to.
+type Option func(*config)
+
+// config is what the options come to.
+type config struct {
+	policy  *policy.Policy
+	pid     int // 0: the own process
+	logger  *slog.Logger
+	timeout time.Duration
+	probes  bool
+	kept    *procfs.Kept
+	errs    []error
+}
+
+// WithPolicy sets the policy. The default is the built-in profile "confined".
+// The policy must not be changed while an audit that was given it can run.
+func WithPolicy(p *Policy) Option {
+	return func(c *config) {
+		if err := p.Validate(); err != nil {
+			c.errs = append(c.errs, fmt.Errorf("WithPolicy: %w", err))
+			return
+		}
+		c.policy = p
+	}
+}
+
+// WithPID audits another process, by its id in the caller's pid namespace.
+// The own id stands for the own process, which is also the default. What the
+// policy asks of probes is unknown for another process. Reading another
+// user's process needs CAP_SYS_PTRACE: ptrace(2), "Ptrace access mode checking".
+func WithPID(pid int) Option {
+	return func(c *config) {
+		switch {
+		case pid < 1:
+			c.errs = append(c.errs, fmt.Errorf("WithPID: %d is not a process id", pid))
+		case pid == os.Getpid():
+			c.pid = 0
+		default:
+			c.pid = pid
+		}
+	}
+}
+
+// WithLogger sets where MustBeConfined and Handler log. The default is
+// slog.Default at the time of the log record.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) {
+		if l == nil {
+			c.errs = append(c.errs, errors.New("WithLogger: nil logger"))
+			return
+		}
+		c.logger = l
+	}
+}
+
+// WithTimeout bounds an audit, with waiting for its turn where others run.
+// What was not found out by then is unknown. The default is DefaultTimeout.
+func WithTimeout(d time.Duration) Option {
+	return func(c *config) {
+		if d <= 0 {
+			c.errs = append(c.errs, fmt.Errorf("WithTimeout: %v is not above zero", d))
+			return
+		}
+		c.timeout = d
+	}
+}
+
+// WithoutProbes makes no child process and tries nothing. What the policy asks
+// of probes is unknown then, so that under the profile "confined" the verdict
+// can be exposed or inconclusive and never confined.
+func WithoutProbes() Option {
+	return func(c *config) { c.probes = false }
+}
+
+// configure returns what the options come to, or all that is wrong with them.
+func configure(opts []Option) (*config, error) {
+	c := &config{timeout: DefaultTimeout, probes: true}
+	for _, o := range opts {
+		if o == nil {
+			c.errs = append(c.errs, errors.New("nil option"))
+			continue
+		}
+		o(c)
+	}
+	if err := errors.Join(c.errs...); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	if c.policy == nil {
+		p, ok := policy.Builtin("confined")
+		if !ok {
+			return nil, errors.New("audit: no built-in policy \"confined\"")
+		}
+		c.policy = p
+	}
+	return c, nil
+}
+
+func (c *config) log() *slog.Logger {
+	if c.logger != nil {
+		return c.logger
+	}
+	return slog.Default()
+}

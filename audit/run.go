@@ -1,0 +1,170 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/selfaudit/selfaudit/checks"
+	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/checks/report"
+	"github.com/selfaudit/selfaudit/internal/auditopt"
+	"github.com/selfaudit/selfaudit/internal/child"
+	"github.com/selfaudit/selfaudit/internal/collect"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+	"github.com/selfaudit/selfaudit/probes"
+)
+
+// Seccomp modes as prctl(2) PR_GET_SECCOMP numbers them.
+const (
+	seccompDisabled = 0
+	seccompStrict   = 1
+)
+
+const (
+	notProbedOff   = "probes are off, so nothing was tried"
+	notProbedOther = "it is another process: attempts in its place are not part of this version, so nothing was tried"
+)
+
+var errStrict = errors.New("the calling thread is in seccomp strict mode, which leaves it no call that an audit needs: seccomp(2)")
+
+// run audits once, bounded by the context and the configured timeout.
+func (c *config) run(ctx context.Context) (*report.Report, error) {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	release, err := auditTurns.take(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("audit: waiting for its turn: %w", err)
+	}
+	defer release()
+	// Credentials, securebits and filters belong to a thread, and a forked
+	// child has those of the thread that forks it. All that is asked and
+	// tried must be asked and tried of one and the same thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, err := c.observe(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return c.judge(p, started), nil
+}
+
+// observe collects and, for the own process, tries.
+func (c *config) observe(ctx context.Context) (*posture.Process, error) {
+	deny, err := c.denied(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := collect.Options{
+		Kept:        c.kept,
+		Deny:        deny,
+		Descriptors: c.policy.Descriptors != policy.Descriptors{},
+		Root:        c.policy.Filesystem.Root != policy.Root{},
+	}
+	if c.pid != 0 {
+		p, err := collect.PID(ctx, c.pid, o)
+		if err != nil {
+			return nil, err
+		}
+		p.NotProbed = notProbedOther
+		return p, nil
+	}
+	p, err := collect.Self(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	c.try(ctx, p)
+	return p, nil
+}
+
+// denied returns the calls that must not be made in this process because a
+// filter kills for them. A child finds that out, so without probes it is not.
+func (c *config) denied(ctx context.Context) (map[string]string, error) {
+	mode, known := collect.OwnSeccomp()
+	switch {
+	case known && mode == seccompStrict:
+		return nil, errStrict
+	case known && mode == seccompDisabled, !c.probes:
+		return nil, nil
+	}
+	calls := kernel.AuditCalls()
+	deny, err := child.Survey(ctx, calls)
+	if err == nil {
+		return deny, nil
+	}
+	// No child went first, so any of the calls may be one that kills.
+	deny = make(map[string]string, len(calls))
+	for _, call := range calls {
+		deny[call.Name] = fmt.Sprintf("not made: a filter is loaded and no child could try it first: %v", err)
+	}
+	return deny, nil
+}
+
+// try makes the attempts that the policy asks for.
+func (c *config) try(ctx context.Context, p *posture.Process) {
+	if !c.probes {
+		p.NotProbed = notProbedOff
+		return
+	}
+	if names := c.policy.Probes.Names(); len(names) > 0 {
+		var err error
+		p.Attempts, err = probes.Run(ctx, probes.Input{Names: names, Process: p, CapsetExcept: c.granted(p)})
+		if err != nil {
+			p.NotProbed = err.Error()
+		}
+	}
+	if child := auditopt.From(ctx).ExecChild; child != nil {
+		p.AfterExec = child(ctx)
+	}
+}
+
+// granted are the capabilities that the attempt to regain some leaves out:
+// what the calling thread has in effect already is another check's finding,
+// and what the policy allows is none.
+func (c *config) granted(p *posture.Process) posture.CapSet {
+	var set posture.CapSet
+	if allowed := c.policy.Process.Capabilities.Effective; allowed != nil {
+		set = posture.CapSet(*allowed)
+	}
+	if len(p.Kernel) > 0 {
+		if effective, known := p.Kernel[0].Caps.Effective.Get(); known {
+			set |= effective
+		}
+	}
+	return set
+}
+
+// judge holds the posture against the policy.
+func (c *config) judge(p *posture.Process, started time.Time) *report.Report {
+	r := &report.Report{
+		Schema:    report.Schema,
+		Target:    target(p),
+		Policy:    report.Policy{Name: c.policy.Name, Source: c.policy.Source, SHA256: c.policy.Digest()},
+		StartedAt: started.UTC().Round(0),
+		Findings:  checks.Run(p, c.policy),
+		Limits:    p.Limits,
+	}
+	r.Host.Kernel, r.Host.Arch = collect.Host()
+	r.Counts, r.Verdict = report.Decide(r.Findings)
+	r.DurationNs = time.Since(started).Nanoseconds()
+	return r
+}
+
+func target(p *posture.Process) report.Target {
+	t := report.Target{PID: p.PID, Comm: p.Comm.Value, Exe: p.Exe.Value, Self: p.Self}
+	if start, known := p.StartTime.Get(); known {
+		t.StartTime = start
+	}
+	n, known := p.Threads.Get()
+	if !known {
+		for _, class := range p.Classes {
+			n += len(class.TIDs)
+		}
+	}
+	t.Threads = n
+	return t
+}
