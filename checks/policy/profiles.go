@@ -79,7 +79,7 @@ func DefaultSyscalls() []string {
 		"setns", "open-by-handle-at",
 		"bpf", "perf-event-open", "userfaultfd", "io-uring-setup",
 		"kexec-load", "kexec-file-load", "init-module", "finit-module", "delete-module",
-		"reboot", "swapon", "swapoff", "settimeofday", "clock-settime", "sethostname", "setdomainname", "acct",
+		"reboot", "swapon", "swapoff", "settimeofday", "clock-adjtime", "sethostname", "setdomainname", "acct",
 		"keyctl", "add-key", "quotactl", "syslog",
 		"raw-socket", "packet-socket", "ptrace", "process-vm-readv",
 	}

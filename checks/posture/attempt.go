@@ -73,6 +73,9 @@ type Attempt struct {
 	Outcome Outcome
 	// By is meaningful only where Outcome is Stopped.
 	By Stopper
+	// Also is the layer that would have stopped it behind By, where the
+	// facts tell; StoppedUnknown where they do not.
+	Also Stopper
 	// Detail says in words what was tried and what came of it.
 	Detail   string
 	Evidence []Evidence

@@ -55,7 +55,7 @@ var attempts = []Attempt{
 	{"swapon", Syscalls, "isolation", "high", "use swapon(2)", "Swap writes the memory of all processes to a file of the caller's choice.", fixFilter},
 	{"swapoff", Syscalls, "isolation", "high", "use swapoff(2)", "Taking swap away can exhaust the machine's memory.", fixFilter},
 	{"settimeofday", Syscalls, "isolation", "medium", "set the clock with settimeofday(2)", "A wrong clock revives expired certificates and tokens.", fixFilter},
-	{"clock-settime", Syscalls, "isolation", "medium", "set the clock with clock_settime(2)", "A wrong clock revives expired certificates and tokens.", fixFilter},
+	{"clock-adjtime", Syscalls, "isolation", "medium", "adjust the clock with clock_adjtime(2)", "A wrong clock revives expired certificates and tokens.", fixFilter},
 	{"sethostname", Syscalls, "isolation", "medium", "set the host name with sethostname(2)", "It needs CAP_SYS_ADMIN, the widest capability of all.", fixFilter},
 	{"setdomainname", Syscalls, "isolation", "medium", "set the NIS domain name with setdomainname(2)", "It needs CAP_SYS_ADMIN, the widest capability of all.", fixFilter},
 	{"acct", Syscalls, "isolation", "medium", "switch process accounting with acct(2)", "It makes the kernel write to a file of the caller's choice, or stops a record that others rely on.", fixFilter},
@@ -78,7 +78,6 @@ var attempts = []Attempt{
 	{"personality", Syscalls, "memory", "low", "change its execution domain with personality(2)", "ADDR_NO_RANDOMIZE takes address randomisation from what it executes.", "deny personality(2) in the filter: systemd: LockPersonality=yes"},
 	{"int80", Syscalls, "seccomp", "medium", "make i386 system calls through int 0x80", "A filter that forgets the architecture is passed by with i386 numbers.", "kill every architecture but the native one in the filter: systemd: SystemCallArchitectures=native"},
 	{"x32", Syscalls, "seccomp", "medium", "make x32 system calls", "A filter that compares numbers and forgets bit 30 is passed by.", "deny numbers from 0x40000000 on in the filter: systemd: SystemCallArchitectures=native"},
-	{"mknod", Syscalls, "filesystem", "high", "make device nodes with mknod(2)", "A device node opens the device, past every limit on paths.", fixCaps},
 	{"fanotify-init", Syscalls, "filesystem", "medium", "watch whole file systems with fanotify_init(2)", "It sees and can hold up other processes' accesses.", fixFilter},
 	{"iopl", Syscalls, "isolation", "critical", "reach hardware ports with iopl(2)", "Direct access to hardware bypasses the kernel.", fixCaps},
 }
