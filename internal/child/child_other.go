@@ -1,0 +1,28 @@
+//go:build !linux || s390x
+
+package child
+
+import (
+	"context"
+	"errors"
+)
+
+// errSystem is what every call returns where children cannot be made this way.
+var errSystem = errors.New("child: needs Linux, and not s390x")
+
+// ErrDeadline means that the context ended before the program did.
+var ErrDeadline = errors.New("child: deadline exceeded")
+
+// Options say how a program is run.
+type Options struct{ Filtered bool }
+
+type prologue struct{}
+
+func (p *Program) addPrologue() { p.err = errSystem }
+
+// Run returns an error that names the systems it needs.
+func (p *Program) Run(context.Context, Options) error { return errSystem }
+
+func mapShared(int) ([]byte, error) { return nil, errSystem }
+
+func unmapShared([]byte) error { return nil }

@@ -1,0 +1,124 @@
+//go:build linux && !s390x
+
+package child
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// Flags of clone(2) and operations of futex(2) that std's syscall lacks.
+const (
+	clonePidfd = 0x1000 // Linux 5.2; older kernels ignore it
+	futexWait  = 0
+	futexWake  = 1
+)
+
+// fork makes the child. The exit signal is 0, so that the service's own
+// wait4(-1) never sees it. In the child it does not return.
+//
+// From here on down to the end of the file only raw system calls and shared
+// memory may be touched: the child has no Go runtime, one thread of many, and
+// whatever locks the others held. Hence nosplit, which also keeps the stack
+// from growing, and norace, which keeps the detector's calls out.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func fork(a *area, pidfd *int32) (uintptr, syscall.Errno) {
+	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, clonePidfd, 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
+	if errno != 0 || pid != 0 {
+		return pid, errno
+	}
+	run(a)
+	return 0, 0
+}
+
+// run is the child: prologue, then the units from start on, then exit.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func run(a *area) {
+	spent, inner := false, false
+	i := uint32(0)
+	for i < a.end {
+		if i == a.prolog && i < a.start {
+			i = a.start
+			continue
+		}
+		s := &a.steps[i&(maxSteps-1)]
+		if inner && s.flags&flagJoin != 0 {
+			leave()
+		}
+		a.cursor = i
+		next := i + 1
+		if s.flags&flagSkip == 0 {
+			ret, errno := enter(a, s)
+			switch {
+			case errno != 0:
+				if s.onErr != none {
+					next = s.onErr
+				}
+			case s.flags&flagFork != 0 && ret == 0:
+				inner = true
+			default:
+				if s.flags&flagSpends != 0 || s.flags&flagSpendsIf != 0 && ret == s.spendsIf {
+					spent = true
+				}
+				if s.onOK != none {
+					next = s.onOK
+				}
+			}
+			if !inner || s.flags&flagFork == 0 {
+				s.ret, s.errno, s.state = ret, uint32(errno), stateDone
+			}
+		}
+		i = next
+		if spent && i > a.prolog && a.steps[(i-1)&(maxSteps-1)].flags&flagEnd != 0 {
+			break
+		}
+	}
+	if inner {
+		leave()
+	}
+	a.next = i
+	a.done = 1
+	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&a.done)), futexWake, 1, 0, 0, 0)
+	leave()
+}
+
+// enter makes the call of one step.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func enter(a *area, s *step) (uintptr, syscall.Errno) {
+	s.state = stateBegun
+	args := s.args
+	for k := range args {
+		if s.refs&(1<<k) != 0 {
+			args[k] = a.steps[args[k]&(maxSteps-1)].ret
+		}
+	}
+	if s.flags&flagInt80 != 0 {
+		return int80(s.nr)
+	}
+	ret, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])
+	return ret, errno
+}
+
+// leave ends the child, whatever a filter makes of the usual ways.
+//
+//go:nosplit
+//go:norace
+func leave() {
+	syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)
+	syscall.RawSyscall6(syscall.SYS_EXIT, 0, 0, 0, 0, 0, 0)
+	// Both were filtered. A blocked SIGSEGV that the kernel itself raises
+	// cannot be held back, so this ends the child too.
+	var nowhere *uint32
+	for {
+		*nowhere = 0
+	}
+}

@@ -1,0 +1,316 @@
+// Package child runs programs of raw system calls in forked children.
+//
+// A forked child has its parent's credentials, which execve(2) would
+// recompute. It is a copy of one thread of a Go program, so it may use no
+// runtime at all: everything that it does is written down beforehand as a
+// Program, in memory that parent and child share, and read off afterwards.
+package child
+
+import (
+	"errors"
+	"syscall"
+	"unsafe"
+)
+
+// Bounds of a program. maxSteps is a power of two, so that a masked index
+// needs no bounds check in the child.
+const (
+	maxSteps = 1024
+	maxData  = 32 << 10
+)
+
+// none is the jump target that means: go on with the next step.
+const none = ^uint32(0)
+
+// What became of a step.
+const (
+	stateIdle uint32 = iota
+	stateBegun
+	stateDone
+)
+
+// Bits of step.flags.
+const (
+	flagSpends   uint32 = 1 << iota // success changes the child for good
+	flagSpendsIf                    // so does this very result
+	flagFork                        // returns twice
+	flagJoin                        // the grandchild ends before this step
+	flagEnd                         // last step of its unit
+	flagInt80                       // enters the kernel by int 0x80
+	flagSkip                        // not made: an earlier child died of it
+)
+
+// step is one system call, as the child reads it and as it leaves it.
+type step struct {
+	nr       uintptr
+	args     [6]uintptr
+	ret      uintptr
+	spendsIf uintptr
+	refs     uint32 // bit i: args[i] is the index of the step whose result to use
+	flags    uint32
+	onOK     uint32
+	onErr    uint32
+	errno    uint32
+	state    uint32
+}
+
+// area is the memory that parent and child share.
+type area struct {
+	start  uint32 // the first step after the prologue
+	end    uint32 // one past the last step
+	cursor uint32 // the step under way
+	done   uint32 // futex word: set and woken when the child is about to exit
+	next   uint32 // where the next child goes on, once done
+	prolog uint32 // number of steps that every child makes first
+	steps  [maxSteps]step
+	data   [maxData]byte
+}
+
+// ErrTooLarge means that a program has more calls or data than fit.
+var ErrTooLarge = errors.New("child: program too large")
+
+// Step names one call of a program.
+type Step int
+
+// Arg is an argument of a call.
+type Arg struct {
+	value uintptr
+	isRef bool
+}
+
+// Int returns an argument that is a number. Negative numbers are sign extended.
+func Int(v int) Arg { return Arg{value: uintptr(v)} }
+
+// Result returns an argument that is the result of an earlier call.
+func Result(s Step) Arg { return Arg{value: uintptr(s), isRef: true} }
+
+// Call is one system call to be made in the child.
+type Call struct {
+	NR   uint32
+	Args []Arg
+	// Need ends the unit where the call fails.
+	Need bool
+	// Spends says that a success changes the child for good, so that the
+	// units after this one are made by a new child.
+	Spends bool
+	// SpendsIf is like Spends where the call returns just this value.
+	SpendsIf *uintptr
+	// SkipNext leaves the next call out where this one succeeds.
+	SkipNext bool
+	// Fork says that the call makes a grandchild. It goes on with the next
+	// call and ends before the call with Join, where the child goes on.
+	Fork, Join bool
+	// Int80 enters the kernel as an i386 program would. amd64 only.
+	Int80 bool
+}
+
+// Buffer is a piece of the shared memory.
+type Buffer struct{ off, size int }
+
+// Outcome is what became of one call.
+type Outcome struct {
+	// Made is true where the call returned.
+	Made  bool
+	Ret   uintptr
+	Errno syscall.Errno
+	// Signal is what the child died of in this call, or 0.
+	Signal syscall.Signal
+	// Repeated is true where a second child died of the same signal in the
+	// same call. Any process of the same user id can send a signal once.
+	Repeated bool
+}
+
+// OK says that the call was made and returned no error.
+func (o Outcome) OK() bool { return o.Made && o.Errno == 0 }
+
+// Program is a list of units of calls. A unit stands by itself: where a child
+// dies in one, the next child goes on with the unit after it.
+type Program struct {
+	mem    []byte
+	area   *area
+	used   int
+	steps  int
+	open   bool
+	deaths map[uint32]Outcome
+	// first holds the first death in a unit, by the unit's first step.
+	first map[uint32]death
+	// unsteady holds units in which two children fared differently.
+	unsteady map[uint32]bool
+	prologue prologue
+	err      error
+}
+
+// death is where a child died, and of what.
+type death struct {
+	at  uint32
+	sig syscall.Signal
+}
+
+// New returns an empty program. It must be closed.
+func New() (*Program, error) {
+	mem, err := mapShared(int(unsafe.Sizeof(area{})))
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{mem: mem, area: (*area)(unsafe.Pointer(unsafe.SliceData(mem)))}
+	p.deaths, p.first, p.unsteady = map[uint32]Outcome{}, map[uint32]death{}, map[uint32]bool{}
+	p.addPrologue()
+	return p, p.err
+}
+
+// Close gives the shared memory back. Results cannot be read afterwards.
+func (p *Program) Close() error {
+	if p.mem == nil {
+		return nil
+	}
+	mem := p.mem
+	p.mem, p.area = nil, nil
+	return unmapShared(mem)
+}
+
+// Buffer returns size bytes of shared memory, zero and eight-byte aligned.
+func (p *Program) Buffer(size int) Buffer {
+	size = (size + 7) &^ 7
+	if p.used+size > maxData {
+		p.err = ErrTooLarge
+		return Buffer{}
+	}
+	b := Buffer{p.used, size}
+	p.used += size
+	return b
+}
+
+// Bytes returns shared memory that holds a copy of data.
+func (p *Program) Bytes(data []byte) Buffer {
+	b := p.Buffer(len(data))
+	copy(p.Read(b), data)
+	return b
+}
+
+// String returns the address of a copy of s that ends in a NUL byte.
+func (p *Program) String(s string) Arg { return p.Addr(p.Bytes(append([]byte(s), 0))) }
+
+// Addr returns the address of b.
+func (p *Program) Addr(b Buffer) Arg {
+	return Arg{value: uintptr(unsafe.Pointer(&p.area.data[0])) + uintptr(b.off)}
+}
+
+// Read returns the bytes of b: what was put there, or what the kernel wrote.
+func (p *Program) Read(b Buffer) []byte { return p.area.data[b.off : b.off+b.size] }
+
+// Call appends a call to the unit that is being written.
+func (p *Program) Call(c Call) Step {
+	if p.steps >= maxSteps-1 || len(c.Args) > 6 {
+		p.err = ErrTooLarge
+		return 0
+	}
+	s := &p.area.steps[p.steps]
+	*s = step{nr: uintptr(c.NR), onOK: none, onErr: none}
+	for i, a := range c.Args {
+		s.args[i] = a.value
+		if a.isRef {
+			s.refs |= 1 << i
+		}
+	}
+	s.flags = c.flags()
+	if c.SpendsIf != nil {
+		s.spendsIf = *c.SpendsIf
+	}
+	if c.SkipNext {
+		s.onOK = uint32(p.steps) + 2
+	}
+	if c.Need || c.Fork {
+		s.onErr = pending
+	}
+	p.steps++
+	p.open = true
+	return Step(p.steps - 1)
+}
+
+// pending is a jump target that End replaces by the end of the unit.
+const pending = none - 1
+
+func (c Call) flags() uint32 {
+	var f uint32
+	for _, b := range []struct {
+		set bool
+		bit uint32
+	}{{c.Spends, flagSpends}, {c.SpendsIf != nil, flagSpendsIf}, {c.Fork, flagFork}, {c.Join, flagJoin}, {c.Int80, flagInt80}} {
+		if b.set {
+			f |= b.bit
+		}
+	}
+	return f
+}
+
+// End closes the unit that is being written.
+func (p *Program) End() {
+	if !p.open {
+		return
+	}
+	p.open = false
+	last := uint32(p.steps - 1)
+	p.area.steps[last].flags |= flagEnd
+	var join uint32 = none
+	for i := last; ; i-- {
+		s := &p.area.steps[i]
+		if s.flags&flagJoin != 0 {
+			join = i
+		}
+		if s.onErr == pending {
+			s.onErr = last + 1
+		}
+		if s.flags&flagFork != 0 {
+			s.onOK = join
+		}
+		if i == 0 || p.area.steps[i-1].flags&flagEnd != 0 {
+			return
+		}
+	}
+}
+
+// Outcome returns what became of a call. The zero Outcome was never made.
+func (p *Program) Outcome(s Step) Outcome {
+	if o, ok := p.deaths[uint32(s)]; ok {
+		return o
+	}
+	st := &p.area.steps[int(s)&(maxSteps-1)]
+	if st.state != stateDone {
+		return Outcome{}
+	}
+	return Outcome{Made: true, Ret: st.ret, Errno: syscall.Errno(st.errno)}
+}
+
+// Died returns the first call of the steps from one up to before another that
+// a child died in.
+func (p *Program) Died(from, to Step) (Step, Outcome, bool) {
+	for s := from; s < to; s++ {
+		if o, ok := p.deaths[uint32(s)]; ok {
+			return s, o, true
+		}
+	}
+	return 0, Outcome{}, false
+}
+
+// Next returns the step that the next call will be.
+func (p *Program) Next() Step { return Step(p.steps) }
+
+// Unsteady says that a child died in the unit of s, and that the next one did
+// not, or died elsewhere: what is read off the unit proves nothing.
+func (p *Program) Unsteady(s Step) bool { return p.unsteady[p.unitOf(uint32(s))] }
+
+// unitOf returns the first step of the unit that holds s.
+func (p *Program) unitOf(s uint32) uint32 {
+	for s > p.area.prolog && p.area.steps[(s-1)&(maxSteps-1)].flags&flagEnd == 0 {
+		s--
+	}
+	return s
+}
+
+// unitAfter returns the first step of the unit after the one that holds s.
+func (p *Program) unitAfter(s uint32) uint32 {
+	for s < uint32(p.steps) && p.area.steps[s&(maxSteps-1)].flags&flagEnd == 0 {
+		s++
+	}
+	return s + 1
+}

@@ -1,0 +1,170 @@
+//go:build linux && !s390x
+
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// maxChildren bounds how often a run forks: each death and each success of a
+// call that spends its child costs one.
+const maxChildren = 256
+
+// wallClone makes wait4(2) see children whose exit signal is not SIGCHLD.
+const wallClone = 0x40000000
+
+// grace is how long a child that was killed may take to go.
+const grace = time.Second
+
+// ErrDeadline means that the context ended before the program did.
+var ErrDeadline = errors.New("child: deadline exceeded")
+
+// Options say how a program is run.
+type Options struct {
+	// Filtered says that a seccomp filter may act on this thread. Then the
+	// parent makes no call to wait for its child before a child survived it.
+	Filtered bool
+}
+
+// Run runs the program from the calling thread, whose credentials the children
+// have. It returns an error where no child could be made or waited for; what
+// was found out until then can be read all the same.
+//
+// It needs clone(2) without CLONE_THREAD, and wait4(2) or waitid(2). Under a
+// filter that kills for the former the whole process dies: that call cannot be
+// tried first.
+func (p *Program) Run(ctx context.Context, o Options) error {
+	if p.err != nil {
+		return p.err
+	}
+	p.End()
+	// The children are copies of this thread, and ask for its death as
+	// their own: it must not change under the goroutine, nor end.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p.area.end = uint32(p.steps)
+	r := runner{Program: p, filtered: o.Filtered}
+	r.prepare()
+	defer r.reap()
+	next := p.area.prolog
+	for range maxChildren {
+		if next >= p.area.end {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", ErrDeadline, context.Cause(ctx))
+		}
+		n, err := r.one(ctx, next)
+		if err != nil {
+			return err
+		}
+		next = n
+	}
+	return fmt.Errorf("child: %d children did not finish the program", maxChildren)
+}
+
+// runner is one run of a program.
+type runner struct {
+	*Program
+	filtered bool
+	// zombies are children that died before a way to wait for them was found.
+	zombies []int
+}
+
+// one runs one child from step start on and returns where the next goes on.
+func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
+	a := r.area
+	a.start, a.cursor, a.next = start, 0, start
+	atomic.StoreUint32(&a.done, 0)
+	r.forget(0, a.prolog)
+	r.setDeadline(ctx)
+	pidfd := int32(-1)
+	pid, err := forkBlocked(a, &pidfd)
+	if err != nil {
+		return 0, err
+	}
+	if pidfd >= 0 {
+		defer syscall.Close(int(pidfd))
+	}
+	status, err := r.wait(ctx, pid, int(pidfd))
+	if err != nil {
+		return 0, err
+	}
+	if a.cursor >= a.prolog && !r.controlled() {
+		return 0, errors.New("child: no control call gave the kernel's own answer, so no denial proves anything")
+	}
+	switch {
+	case atomic.LoadUint32(&a.done) == 1:
+		r.settle(start, a.next)
+		return a.next, nil
+	case status.Signaled():
+		return r.died(a.cursor, start, status.Signal()), nil
+	default:
+		return 0, fmt.Errorf("child: ended in call %d with wait status %#x", a.cursor, uint32(status))
+	}
+}
+
+// forkBlocked forks with every signal blocked, so that no handler of the Go
+// runtime ever runs in the child, and undoes that in the parent.
+func forkBlocked(a *area, pidfd *int32) (int, error) {
+	all, old := ^uint64(0), uint64(0)
+	const setMask = 2
+	if _, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0); e != 0 {
+		return 0, fmt.Errorf("child: rt_sigprocmask: %w", e)
+	}
+	pid, errno := fork(a, pidfd)
+	if _, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0); e != 0 {
+		return 0, fmt.Errorf("child: rt_sigprocmask: %w", e)
+	}
+	if errno != 0 {
+		return 0, fmt.Errorf("child: clone: %w", errno)
+	}
+	return int(pid), nil
+}
+
+// died notes a death and says where the next child goes on. A death in the
+// prologue leaves that call out from now on; one in a unit is tried once more,
+// since any process of the same user id can send one signal.
+func (r *runner) died(at uint32, start uint32, sig syscall.Signal) uint32 {
+	if at < r.area.prolog {
+		r.area.steps[at&(maxSteps-1)].flags |= flagSkip
+		r.deaths[at] = Outcome{Signal: sig, Repeated: true}
+		return start
+	}
+	unit := r.unitOf(at)
+	before, again := r.first[unit]
+	if !again {
+		r.first[unit] = death{at, sig}
+		r.forget(unit, r.unitAfter(at))
+		return unit
+	}
+	same := before == death{at, sig}
+	r.deaths[at] = Outcome{Signal: sig, Repeated: same}
+	r.unsteady[unit] = !same
+	return r.unitAfter(at)
+}
+
+// forget clears what was read off the steps from one up to before another.
+func (r *runner) forget(from, to uint32) {
+	for i := from; i < to; i++ {
+		s := &r.area.steps[i&(maxSteps-1)]
+		s.ret, s.errno, s.state = 0, 0, stateIdle
+	}
+}
+
+// settle marks the units that killed an earlier child and not this one, which
+// ran all from start up to before end.
+func (r *runner) settle(start, end uint32) {
+	for unit := range r.first {
+		if unit >= start && unit < end {
+			r.unsteady[unit] = true
+		}
+	}
+}

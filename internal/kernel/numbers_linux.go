@@ -1,0 +1,20 @@
+package kernel
+
+import "golang.org/x/sys/unix"
+
+// Numbers of the native ABI's system calls that a forked child makes on its
+// own behalf. What it attempts comes from the tables of internal/names.
+const (
+	SysClockGettime    = unix.SYS_CLOCK_GETTIME
+	SysGetpid          = unix.SYS_GETPID
+	SysGettid          = unix.SYS_GETTID
+	SysPidfdSendSignal = unix.SYS_PIDFD_SEND_SIGNAL
+	SysPrctl           = unix.SYS_PRCTL
+	SysPrlimit64       = unix.SYS_PRLIMIT64
+	SysReadlinkat      = unix.SYS_READLINKAT
+	SysSetsid          = unix.SYS_SETSID
+	SysTimerCreate     = unix.SYS_TIMER_CREATE
+	SysTimerSettime    = unix.SYS_TIMER_SETTIME
+	SysWait4           = unix.SYS_WAIT4
+	SysWaitid          = unix.SYS_WAITID
+)
