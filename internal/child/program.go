@@ -314,3 +314,7 @@ func (p *Program) unitAfter(s uint32) uint32 {
 	}
 	return s + 1
 }
+
+// Value returns the argument as the number that the call is given; for a
+// Result, which is not known yet, the index of the step.
+func (a Arg) Value() uintptr { return a.value }
