@@ -1,0 +1,41 @@
+# What run and full share. Sourced by both.
+
+started=$SECONDS
+
+# stage NAME COMMAND...: runs a command and prints how long it took. Callers
+# run under set -e, so a failure ends the whole run here.
+stage() {
+	local name=$1 begin=$SECONDS
+	shift
+	printf '\n== %s\n' "$name"
+	"$@"
+	printf -- '-- %s: %d s\n' "$name" $((SECONDS - begin))
+}
+
+total() { printf '\n== all passed in %d s\n' $((SECONDS - started)); }
+
+# install_packages COMMAND=PACKAGE...: installs the packages whose command is missing.
+install_packages() {
+	local missing=() pair
+	for pair in "$@"; do
+		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+	done
+	((${#missing[@]})) || return 0
+	if [[ $(id -u) != 0 ]]; then
+		printf 'missing, and only root can install them: %s\n' "${missing[*]}" >&2
+		return 1
+	fi
+	apt-get update -qq >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# fuzz_all TIME: every fuzz target of the module, one after the other.
+fuzz_all() {
+	local package target
+	while read -r package; do
+		while read -r target; do
+			printf '%s %s\n' "$package" "$target"
+			go test -run='^$' -fuzz="^$target\$" -fuzztime="$1" "$package" | tail -n 1
+		done < <(go test -list='^Fuzz' "$package" | grep '^Fuzz' || true)
+	done < <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | grep .)
+}

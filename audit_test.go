@@ -1,0 +1,562 @@
+// Package selfaudit_test holds the rules of this repository, and the main job
+// from end to end: two services that differ in one id, told apart from outside.
+package selfaudit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/format"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/selfaudit/selfaudit/checks"
+)
+
+const module = "github.com/selfaudit/selfaudit"
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		if err := play(role); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// skip leaves a test out for a reason. Under root with SELFAUDIT_NO_SKIP=1
+// there is no reason that counts.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("SELFAUDIT_NO_SKIP") == "1" && os.Geteuid() == 0 {
+		t.Fatal("must not be skipped here: " + why)
+	}
+	t.Skip(why)
+}
+
+// run returns a command's standard output and fails where the command does.
+func run(t *testing.T, env []string, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, &stderr)
+	}
+	return string(out)
+}
+
+// rooms are the folders with what each may import of this module. "*" is
+// everything. Tests may import more.
+var rooms = map[string][]string{
+	"checks/posture":       {},
+	"checks/policy":        {},
+	"checks/report":        {},
+	"internal/names":       {},
+	"internal/names/gen":   {},
+	"checks":               {"checks/posture", "checks/policy", "checks/report", "internal/names"},
+	"internal/kernel":      {},
+	"internal/procfs":      {"internal/kernel"},
+	"internal/child":       {"internal/kernel"},
+	"internal/collect":     {"internal/procfs", "internal/kernel", "checks/posture"},
+	"probes":               {"checks/posture", "internal/child", "internal/kernel", "internal/names"},
+	"internal/auditopt":    {"checks/posture"},
+	"audit":                {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/procfs", "probes"},
+	"audit/policyfile":     {"checks/policy", "internal/names"},
+	"internal/render":      {"checks/report"},
+	"internal/cli":         {"*"},
+	"internal/fixture":     {"*"},
+	"internal/calibration": {},
+	"internal/bench":       {},
+	"cmd/auditctl":         {"internal/cli"},
+	"examples/service":     {"audit"},
+}
+
+// systems are what everything must compile for. Files differ between them, so
+// imports do.
+var systems = []string{"linux/amd64", "linux/arm64", "linux/386", "darwin/arm64", "freebsd/amd64"}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	Standard   bool
+}
+
+func list(t *testing.T, system string, args ...string) (packages []listed) {
+	t.Helper()
+	goos, goarch, _ := strings.Cut(system, "/")
+	env := []string{"GOOS=" + goos, "GOARCH=" + goarch, "CGO_ENABLED=0"}
+	out := run(t, env, "go", append([]string{"list", "-e", "-json=ImportPath,Imports,Deps,Standard"}, args...)...)
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); err == io.EOF {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func room(importPath string) (string, bool) { return strings.CutPrefix(importPath, module+"/") }
+
+func TestArrows(t *testing.T) {
+	for _, system := range systems {
+		for _, p := range list(t, system, "./...") {
+			from, inside := room(p.ImportPath)
+			if !inside {
+				continue // the top level, which has tests only
+			}
+			allowed, known := rooms[from]
+			if !known {
+				t.Errorf("%s: %s is a room that the table of arrows does not have", system, from)
+				continue
+			}
+			for _, imported := range p.Imports {
+				to, inside := room(imported)
+				if !inside {
+					continue
+				}
+				if !slices.Contains(allowed, to) && !slices.Contains(allowed, "*") {
+					t.Errorf("%s: %s imports %s", system, from, to)
+				}
+				if strings.HasPrefix(from, to+"/") {
+					t.Errorf("%s: %s imports %s, which stands above it", system, from, to)
+				}
+				if strings.HasPrefix(to, "cmd/") {
+					t.Errorf("%s: %s imports a command", system, from)
+				}
+			}
+		}
+	}
+}
+
+// TestOneRoomMakesSystemCalls: whoever else makes raw calls goes around what
+// internal/kernel knows of errnos.
+func TestOneRoomMakesSystemCalls(t *testing.T) {
+	for _, system := range systems {
+		for _, p := range list(t, system, "./...") {
+			from, _ := room(p.ImportPath)
+			if slices.Contains(p.Imports, "golang.org/x/sys/unix") && from != "internal/kernel" && !strings.HasPrefix(from, "examples/") {
+				t.Errorf("%s: %s imports golang.org/x/sys/unix", system, from)
+			}
+		}
+	}
+}
+
+// TestDoorLinksLittle: a service that imports audit pays for x/sys and nothing
+// else beyond the standard library.
+func TestDoorLinksLittle(t *testing.T) {
+	for _, system := range systems {
+		packages := list(t, system, "-deps", "./audit")
+		if len(packages) < 50 {
+			t.Fatalf("%s: audit has %d dependencies, which cannot be all", system, len(packages))
+		}
+		for _, p := range packages {
+			own := strings.HasPrefix(p.ImportPath, module)
+			if !p.Standard && !own && !strings.HasPrefix(p.ImportPath, "golang.org/x/sys/") {
+				t.Errorf("%s: audit links %s", system, p.ImportPath)
+			}
+			if from, _ := room(p.ImportPath); own && strings.HasPrefix(from, "cmd/") {
+				t.Errorf("%s: audit links %s", system, from)
+			}
+		}
+	}
+}
+
+// TestImportDoesNoWork: no package that audit links has an init function, and
+// a program that imports it has one goroutine when main starts.
+func TestImportDoesNoWork(t *testing.T) {
+	for _, p := range list(t, "linux/"+runtime.GOARCH, "-deps", "./audit") {
+		from, own := room(p.ImportPath)
+		if !own {
+			continue
+		}
+		for name, text := range sources(t, from) {
+			if regexp.MustCompile(`(?m)^func init\(\)`).Match(text) {
+				t.Errorf("%s has an init function", name)
+			}
+		}
+	}
+	program := build(t, "importer", `package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	_ "github.com/selfaudit/selfaudit/audit"
+)
+
+func main() {
+	d, _ := os.ReadDir("/proc/self/fd")
+	fmt.Println(runtime.NumGoroutine(), len(d))
+}
+`)
+	// Three standard descriptors and the one that lists them; the runtime's
+	// poller brings two of its own with that one.
+	out := strings.TrimSpace(run(t, nil, program))
+	bare := strings.TrimSpace(run(t, nil, build(t, "bare", `package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+func main() {
+	d, _ := os.ReadDir("/proc/self/fd")
+	fmt.Println(runtime.NumGoroutine(), len(d))
+}
+`)))
+	if out != bare {
+		t.Errorf("goroutines and descriptors at the start of main: %s with audit imported, %s without", out, bare)
+	}
+}
+
+// TestImportSize holds audit to what it may add to a service.
+func TestImportSize(t *testing.T) {
+	const limit = 0.8e6
+	source := func(imports, use string) string {
+		return `package main
+
+import (
+	"log/slog"
+	"net/http"
+` + imports + `)
+
+func main() {
+` + use + `	slog.Error("end", "error", http.ListenAndServe("127.0.0.1:0", nil))
+}
+`
+	}
+	size := func(name, text string) float64 {
+		info, err := os.Stat(build(t, name, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(info.Size())
+	}
+	without := size("without", source("", ""))
+	with := size("with", source("\n\t\"github.com/selfaudit/selfaudit/audit\"\n", "\taudit.MustBeConfined()\n\thttp.Handle(\"/readyz\", audit.Handler())\n"))
+	t.Logf("%.2f MB without audit, %.2f MB with it: %.2f MB more, at most %.2f MB", without/1e6, with/1e6, (with-without)/1e6, limit/1e6)
+	if with-without > limit {
+		t.Errorf("audit adds %.2f MB", (with-without)/1e6)
+	}
+	if with <= without {
+		t.Error("audit adds nothing: it was not linked")
+	}
+}
+
+// build compiles a program of one file, stripped as services are.
+func build(t *testing.T, name, source string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, name+".go")
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, name)
+	run(t, []string{"CGO_ENABLED=0"}, "go", "build", "-ldflags=-s -w", "-o", program, file)
+	return program
+}
+
+func TestModuleIsTidy(t *testing.T) {
+	run(t, nil, "go", "mod", "tidy", "-diff")
+}
+
+// sources returns the Go files of a folder that are no tests.
+func sources(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string][]byte)
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		if texts[name], err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return texts
+}
+
+// everyFile calls f for each file of the project.
+func everyFile(t *testing.T, f func(name string, text []byte)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == ".git" || d.Name() == "bin"):
+			return fs.SkipDir
+		case !d.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		f(name, text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFormatted(t *testing.T) {
+	everyFile(t, func(name string, text []byte) {
+		if path.Ext(name) != ".go" {
+			return
+		}
+		if formatted, err := format.Source(text); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if !bytes.Equal(text, formatted) {
+			t.Errorf("%s: gofmt would change it", name)
+		}
+	})
+}
+
+// TestFilesCanBeReadInOneGo: tables, tests and generated files may be longer.
+func TestFilesCanBeReadInOneGo(t *testing.T) {
+	exempt := regexp.MustCompile(`(_test|_gen|_?tables?(_\w+)?)\.go$|(^|/)zz_\w+\.go$`)
+	everyFile(t, func(name string, text []byte) {
+		if path.Ext(name) != ".go" || exempt.MatchString(name) {
+			return
+		}
+		if n := bytes.Count(text, []byte("\n")); n > 400 {
+			t.Errorf("%s has %d lines", name, n)
+		}
+	})
+}
+
+// TestNothingLeftOpen: no marks of unfinished work, and nothing of the machine
+// that a change was made on.
+func TestNothingLeftOpen(t *testing.T) {
+	// In two halves, so that this file does not match itself.
+	unwanted := regexp.MustCompile(strings.Join([]string{
+		`\bTO` + `DO\b`, `\bFIX` + `ME\b`, `\bnot imple` + `mented\b`,
+		`/ro` + `ot/[\w.]`, `/wo` + `rk/[\w.]`, `proxy\.go` + `lang\.org`,
+	}, "|"))
+	everyFile(t, func(name string, text []byte) {
+		if !slices.Contains([]string{".go", ".md", ".mod", ".yaml", ".json", ".sh", ""}, path.Ext(name)) && !strings.HasPrefix(name, ".ci/") {
+			return
+		}
+		if m := unwanted.Find(text); m != nil {
+			t.Errorf("%s: has %q", name, m)
+		}
+	})
+}
+
+// TestFindingsAreDocumented: every id has a heading of its own, and every
+// heading an id.
+func TestFindingsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("docs/findings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for _, m := range regexp.MustCompile("(?m)^#+ `([^`]+)`").FindAllSubmatch(text, -1) {
+		documented = append(documented, string(m[1]))
+	}
+	var known []string
+	for _, m := range checks.Catalog() {
+		known = append(known, m.ID)
+	}
+	for _, id := range known {
+		if n := count(documented, id); n != 1 {
+			t.Errorf("docs/findings.md has %d headings for %s", n, id)
+		}
+	}
+	for _, id := range documented {
+		if n := count(known, id); n != 1 {
+			t.Errorf("docs/findings.md has %s, which the code has %d times", id, n)
+		}
+	}
+	if len(known) < 50 {
+		t.Errorf("%d ids, which cannot be all", len(known))
+	}
+}
+
+func count(all []string, one string) (n int) {
+	for _, s := range all {
+		if s == one {
+			n++
+		}
+	}
+	return n
+}
+
+// The main job, from end to end.
+
+const (
+	roleVariable = "SELFAUDIT_TEST_ROLE"
+	dropped      = 65534
+)
+
+// play is what this test binary does when it is started as a service: it
+// drops its ids on all threads, and waits until its standard input is closed.
+func play(role string) error {
+	saved := map[string]int{"clean": dropped, "saved-uid": 0}[role]
+	for _, err := range []error{
+		syscall.Setgroups(nil),
+		syscall.Setresgid(dropped, dropped, dropped),
+		syscall.Setresuid(dropped, dropped, saved),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	fmt.Println("ready")
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// start starts a service and returns its pid once it has dropped its ids.
+func start(t *testing.T, role string) int {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	ready := make([]byte, len("ready\n"))
+	if _, err := io.ReadFull(out, ready); err != nil {
+		t.Fatalf("%s: %v", role, err)
+	}
+	return cmd.Process.Pid
+}
+
+const twinPolicy = `apiVersion: selfaudit/v1
+kind: Policy
+metadata: {name: twins}
+process:
+  user: {uid: 65534, gid: 65534, additionalGids: []}
+  threads: uniform
+`
+
+func TestTwinsAreToldApart(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		skip(t, "needs Linux")
+	}
+	if os.Geteuid() != 0 {
+		skip(t, "needs root: the services drop ids that they must have first")
+	}
+	auditctl := filepath.Join(t.TempDir(), "auditctl")
+	run(t, nil, "go", "build", "-o", auditctl, "./cmd/auditctl")
+	policy := filepath.Join(t.TempDir(), "twins.yaml")
+	if err := os.WriteFile(policy, []byte(twinPolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, twin := range []struct {
+		role, verdict string
+		exit          int
+		gaps          []string
+	}{
+		{"clean", "confined", 0, nil},
+		{"saved-uid", "exposed", 1, []string{"identity.uid"}},
+	} {
+		t.Run(twin.role, func(t *testing.T) {
+			pid := start(t, twin.role)
+			text := check(t, twin.exit, auditctl, "--pid", fmt.Sprint(pid), "--policy", policy)
+			if !strings.Contains(firstLine(text), twin.verdict) {
+				t.Errorf("the first line does not say %q:\n%s", twin.verdict, text)
+			}
+			for _, id := range twin.gaps {
+				if !strings.Contains(text, id) {
+					t.Errorf("the text does not name %s:\n%s", id, text)
+				}
+			}
+			document := check(t, twin.exit, auditctl, "--pid", fmt.Sprint(pid), "--policy", policy, "--output", "json")
+			compareJSON(t, document, pid, twin.verdict, twin.gaps)
+		})
+	}
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// check runs auditctl check and returns its report. It must say nothing else.
+func check(t *testing.T, exit int, auditctl string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(auditctl, append([]string{"check"}, args...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != exit {
+		t.Errorf("auditctl check %s: exit status %d, want %d\n%s%s", strings.Join(args, " "), got, exit, &stdout, &stderr)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("auditctl check %s: standard error: %s", strings.Join(args, " "), &stderr)
+	}
+	return stdout.String()
+}
+
+func compareJSON(t *testing.T, document string, pid int, verdict string, gaps []string) {
+	t.Helper()
+	var report struct {
+		Schema, Verdict string
+		Target          struct{ PID int }
+		Counts          struct{ Pass, Gap, Unknown int }
+		Findings        []struct{ ID, Status string }
+	}
+	d := json.NewDecoder(strings.NewReader(document))
+	if err := d.Decode(&report); err != nil {
+		t.Fatalf("%v\n%s", err, document)
+	}
+	if rest, _ := io.ReadAll(d.Buffered()); string(rest) != "\n" {
+		t.Errorf("after the document: %q, want one newline", rest)
+	}
+	var found []string
+	for _, f := range report.Findings {
+		if f.Status == "gap" {
+			found = append(found, f.ID)
+		}
+	}
+	if report.Schema != "selfaudit.report/v1" || report.Verdict != verdict || report.Target.PID != pid {
+		t.Errorf("schema %q, verdict %q, pid %d; want selfaudit.report/v1, %q, %d", report.Schema, report.Verdict, report.Target.PID, verdict, pid)
+	}
+	if !slices.Equal(found, gaps) || report.Counts.Gap != len(gaps) || report.Counts.Pass == 0 || report.Counts.Unknown != 0 {
+		t.Errorf("gaps %v, counts %+v; want gaps %v and nothing unknown", found, report.Counts, gaps)
+	}
+}
