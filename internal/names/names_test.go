@@ -78,7 +78,7 @@ func TestSmallTables(t *testing.T) {
 func TestNearest(t *testing.T) {
 	known := append(append(append(Capabilities(), SyscallNames()...), Rlimits()...), "noNewPrivileges", "mnt")
 	for word, want := range map[string]string{
-		"CAP_SYS_ADMN": "CAP_SYS_ADMIN", "sys_admin": "CAP_SYS_ADMIN", "NET_BIND_SERVICE": "CAP_NET_BIND_SERVICE", "no_new_privileges": "noNewPrivileges",
+		"CAP_SYS_ADMN": "CAP_SYS_ADMIN", "sys_admin": "CAP_SYS_ADMIN", "NET_BIND_SERVICE": "CAP_NET_BIND_SERVICE", "no_new_privileges": "noNewPrivileges", "noNewPrivs": "noNewPrivileges",
 		"exceve": "execve", "ptarce": "ptrace", "RLIMIT_NFILE": "RLIMIT_NOFILE", "nofile": "RLIMIT_NOFILE", "mont": "mount", "io-uring-setup": "io_uring_setup",
 		"": "", "qqqqqqqq": "", "xyz": "",
 	} {

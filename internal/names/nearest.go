@@ -44,7 +44,8 @@ func allowedDistance(plain string) int {
 }
 
 // wordDistance is the distance of Damerau and Levenshtein, but that a word which
-// lacks only the candidate's beginning is one slip away.
+// lacks only the candidate's beginning is one slip away, and one that abbreviates
+// its end as many as are allowed.
 func wordDistance(word, candidate string) int {
 	if len(word) >= 3 && word != candidate && strings.HasSuffix(candidate, word) {
 		return 1
@@ -68,5 +69,16 @@ func wordDistance(word, candidate string) int {
 		}
 		before, above = above, row
 	}
+	if shared := sharedPrefix(word, candidate); shared >= 5 && 4*shared >= 3*len(word) {
+		return min(above[len(candidate)], allowedDistance(word))
+	}
 	return above[len(candidate)]
+}
+
+func sharedPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }

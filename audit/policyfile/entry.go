@@ -1,0 +1,78 @@
+package policyfile
+
+import "github.com/selfaudit/selfaudit/checks/policy"
+
+// reader reads one type of value.
+type reader[T any] struct {
+	// words, demand and quiet are those of the key.
+	words, demand, quiet string
+	// read returns false where it has noted an error.
+	read func(d *decoder, n node, path string) (T, bool)
+	// asks says whether a value asks for something. Nil: every value does.
+	asks func(T) bool
+	// format returns the value as YAML.
+	format func(T) string
+}
+
+// field is where the policy keeps the value of a key that has a check.
+type field[T any] struct {
+	set func(*policy.Policy, T)
+	get func(*policy.Policy) (T, bool)
+}
+
+// pointer is a field that is nil where the policy does not ask.
+func pointer[T any](at func(*policy.Policy) **T) *field[*T] {
+	return &field[*T]{
+		set: func(p *policy.Policy, v *T) { *at(p) = v },
+		get: func(p *policy.Policy) (*T, bool) { return *at(p), *at(p) != nil },
+	}
+}
+
+// demanded is a field that is true where the policy asks for the wanted value.
+func demanded(wanted bool, at func(*policy.Policy) *bool) *field[bool] {
+	return &field[bool]{
+		set: func(p *policy.Policy, v bool) { *at(p) = v == wanted },
+		get: func(p *policy.Policy) (bool, bool) { return wanted, *at(p) },
+	}
+}
+
+// entry is a key of the policy. A nil field says that this version has no check
+// for it: a value that asks for something is an error then.
+func entry[T any](name string, r reader[T], f *field[T], means string, ids ...string) key {
+	k := key{name: name, means: means, ids: ids, checked: f != nil, words: r.words, demand: r.demand, quiet: r.quiet}
+	k.read = func(d *decoder, n node, path string) {
+		v, ok := r.read(d, n, path)
+		switch {
+		case !ok || (r.asks != nil && !r.asks(v)):
+		case f == nil:
+			d.fail(n, "%s: there is no check for this key yet in this version", path)
+		default:
+			f.set(d.policy, v)
+		}
+	}
+	k.write = func(p *policy.Policy) (string, bool) {
+		if f == nil {
+			return "", false
+		}
+		v, ok := f.get(p)
+		if !ok {
+			return "", false
+		}
+		return r.format(v), true
+	}
+	return k
+}
+
+// part is a key within a list's mapping: it is read to see whether it is valid,
+// and the list as a whole says whether there is a check.
+func part[T any](name string, r reader[T], means string) key {
+	return key{
+		name: name, means: means, words: r.words, demand: r.demand,
+		read: func(d *decoder, n node, path string) { r.read(d, n, path) },
+	}
+}
+
+// group is a key that holds keys.
+func group(name, means string, keys ...key) key {
+	return key{name: name, means: means, words: "mapping", keys: keys}
+}

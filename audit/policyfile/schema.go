@@ -1,0 +1,223 @@
+package policyfile
+
+import (
+	"math"
+
+	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/internal/names"
+)
+
+// schema is the whole vocabulary.
+func schema() []key {
+	return []key{
+		header("apiVersion", apiVersion, "The version of this vocabulary. Required."),
+		header("kind", kindPolicy, "What the file holds. Required."),
+		group("metadata", "What the policy is called.",
+			entry("name", text("a name", maxName, "web"), nameField, "The policy's name in reports; without it, the file's name without its extension."),
+		),
+		processKeys(),
+		seccompKeys(),
+		filesystemKeys(),
+		descriptorKeys(),
+		namespaceKeys(),
+		resourceKeys(),
+		networkKeys(),
+		memoryKeys(),
+		entry("landlock", boolean(false), nil, "True asks for a Landlock domain: landlock(7).", "lsm"),
+		group("probes", "Attempts that must fail, whatever stops them.",
+			entry("reescalation", attempts(names.Reescalation, policy.DefaultReescalation), namesField(func(p *policy.Policy) *[]string { return &p.Probes.Reescalation }),
+				"Attempts to take back an id, a group, a capability or a root.", "probe.*"),
+			entry("syscalls", attempts(names.Syscalls, policy.DefaultSyscalls), namesField(func(p *policy.Policy) *[]string { return &p.Probes.Syscalls }),
+				"Attempts to use what a confined process has no need of.", "probe.*"),
+			entry("minimumDepth", number(1, 7, "2"), nil, "How many layers must stand before an attack, from 1 to 7.", "probe.depth"),
+		),
+	}
+}
+
+// header is a key with one right value.
+func header(name, value, means string) key {
+	return key{
+		name: name, means: means, words: value, checked: true, demand: value,
+		read: func(d *decoder, n node, path string) {
+			if n.kind() != stringNode || n.text() != value {
+				d.fail(n, "%s: %s is wanted, not %s", path, value, n.shown())
+			}
+		},
+		write: func(*policy.Policy) (string, bool) { return value, true },
+	}
+}
+
+var nameField = &field[string]{
+	set: func(p *policy.Policy, v string) { p.Name = v },
+	get: func(p *policy.Policy) (string, bool) { return p.Name, p.Name != "" },
+}
+
+func namesField(at func(*policy.Policy) *[]string) *field[[]string] {
+	return &field[[]string]{
+		set: func(p *policy.Policy, v []string) { *at(p) = v },
+		get: func(p *policy.Policy) ([]string, bool) { return *at(p), len(*at(p)) > 0 },
+	}
+}
+
+func processKeys() key {
+	rlimit := vocabulary{"resource limit", "a resource limit's name", "getrlimit(2)", names.Rlimits()}
+	return group("process", "What credentials(7) and the process's own settings allow.",
+		group("user", "Ids, as the process's own user namespace sees them.",
+			entry("uid", users.id(), pointer(func(p *policy.Policy) **policy.ID { return &p.Process.User.UID }), "What the real, effective, saved and file system user ids must be, all four.", "identity.uid"),
+			entry("gid", groups.id(), pointer(func(p *policy.Policy) **policy.ID { return &p.Process.User.GID }), "What the real, effective, saved and file system group ids must be, all four.", "identity.gid"),
+			entry("additionalGids", supplementary(), pointer(func(p *policy.Policy) **policy.Groups { return &p.Process.User.AdditionalGIDs }), "The supplementary groups that are allowed, beside the primary one.", "identity.groups"),
+		),
+		capabilityKeys(),
+		entry("securebits", securebitSet(), pointer(func(p *policy.Policy) **policy.Securebits { return &p.Process.Securebits }), "Securebits that must be set; keep-caps must be clear unless it is listed.", "capabilities.securebits"),
+		entry("noNewPrivileges", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Process.NoNewPrivileges }), "True asks for no_new_privs: prctl(2).", "privilege.no_new_privs"),
+		entry("threads", word("", "uniform"), &field[string]{
+			set: func(p *policy.Policy, _ string) { p.Process.UniformThreads = true },
+			get: func(p *policy.Policy) (string, bool) { return "uniform", p.Process.UniformThreads },
+		}, "Every thread must have the leader's ids, groups, sets, no_new_privs and filters.", "threads.uniform"),
+		entry("rlimits", mappings("type, soft, hard", "[{type: RLIMIT_NOFILE, hard: 1024}]", []string{"type"}, []string{"soft", "hard"},
+			part("type", rlimit.name("RLIMIT_NOFILE"), "RLIMIT_*"),
+			part("soft", number(0, math.MaxUint64, "1024"), "the soft limit"),
+			part("hard", number(0, math.MaxUint64, "1024"), "the hard limit"),
+		), nil, "Upper bounds on resource limits, each {type: RLIMIT_*, soft: N, hard: N}: getrlimit(2).", "limit.rlimit"),
+		entry("apparmorProfile", text("a profile's name", maxName, "docker-default"), nil, "The AppArmor profile that must confine it.", "lsm"),
+		entry("selinuxLabel", text("a label", maxName, "system_u:system_r:container_t:s0"), nil, "The SELinux label that it must have.", "lsm"),
+		entry("tracer", boolean(true), nil, "False asks that no process traces it.", "process.tracer"),
+		entry("terminal", boolean(true), nil, "False asks for no controlling terminal.", "process.tty"),
+		entry("preload", boolean(true), nil, "False asks for no LD_PRELOAD and its kind in the environment.", "process.environment"),
+		entry("executable", boolean(true), nil, "False asks for a program file that is neither writable nor replaced.", "process.executable"),
+	)
+}
+
+func capabilityKeys() key {
+	set := func(name, means string, at func(*policy.Capabilities) **policy.CapSet) key {
+		return entry(name, capabilitySet(), pointer(func(p *policy.Policy) **policy.CapSet { return at(&p.Process.Capabilities) }), means, "capabilities."+name)
+	}
+	return group("capabilities", "Upper bounds on the sets of capabilities(7), on every thread.",
+		set("effective", "What is in force.", func(c *policy.Capabilities) **policy.CapSet { return &c.Effective }),
+		set("permitted", "What can be put in force by capset(2).", func(c *policy.Capabilities) **policy.CapSet { return &c.Permitted }),
+		set("inheritable", "What a program with file capabilities can inherit.", func(c *policy.Capabilities) **policy.CapSet { return &c.Inheritable }),
+		set("ambient", "What every program that is executed keeps.", func(c *policy.Capabilities) **policy.CapSet { return &c.Ambient }),
+		set("bounding", "What an execve(2) can grant at most.", func(c *policy.Capabilities) **policy.CapSet { return &c.Bounding }),
+		set("exec", "What an execve(2) would grant, all rules applied.", func(c *policy.Capabilities) **policy.CapSet { return &c.Exec }),
+	)
+}
+
+var modeNames = map[policy.Mode]string{policy.ModeFilter: "filter", policy.ModeStrict: "strict"}
+
+func seccompKeys() key {
+	calls := vocabulary{"system call", "a system call's name", "syscalls(2)", names.SyscallNames()}
+	arches := vocabulary{"architecture", "an architecture's name", "SCMP_ARCH_* in the OCI runtime specification", ociArches}
+	return group("seccomp", "The filter that is loaded: seccomp(2).",
+		entry("mode", word("disabled", "filter", "strict", "disabled"), &field[string]{
+			set: func(p *policy.Policy, v string) {
+				for mode, name := range modeNames {
+					if name == v {
+						p.Seccomp.Mode = mode
+					}
+				}
+			},
+			get: func(p *policy.Policy) (string, bool) {
+				return modeNames[p.Seccomp.Mode], p.Seccomp.Mode != policy.ModeAny
+			},
+		}, "The mode that must be in force on every thread.", "seccomp.mode"),
+		entry("enforcing", boolean(false), nil, "True asks that the filter denies rather than logs.", "seccomp.filter"),
+		entry("deny", calls.list("[execve]", true), nil, "System calls that the filter must deny, in every ABI.", "seccomp.syscall", "seccomp.filter", "seccomp.abi"),
+		entry("allow", calls.list("[read]", true), nil, "System calls that the filter may let through; any other is a gap.", "seccomp.surplus", "seccomp.filter", "seccomp.abi"),
+		entry("architectures", arches.list("[SCMP_ARCH_X86_64]", true), nil, "ABIs by which calls may be let through.", "seccomp.abi"),
+	)
+}
+
+// ociArches are the architectures of the OCI runtime specification.
+var ociArches = []string{
+	"SCMP_ARCH_X86", "SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64",
+	"SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32",
+	"SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390", "SCMP_ARCH_S390X",
+	"SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64", "SCMP_ARCH_LOONGARCH64",
+}
+
+func filesystemKeys() key {
+	options := vocabulary{"mount option", "a mount option", "mount(8)", mountOptions}
+	return group("filesystem", "What lies under the root directory.",
+		group("root", "The root directory.",
+			entry("host", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotHost }), "False asks for a root other than the machine's; a chroot(2) passes.", "filesystem.root", "filesystem.cwd"),
+			entry("chroot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotChroot }), "False asks for a root of its own, that of its mount namespace.", "filesystem.root"),
+			entry("readonly", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Filesystem.Root.ReadOnly }), "True asks for a root on a read-only mount.", "filesystem.root"),
+		),
+		entry("mounts", mappings("destination, options", "[{destination: /tmp, options: [noexec]}]", []string{"destination", "options"}, nil,
+			part("destination", reader[string]{words: "absolute path", demand: "/tmp", read: readPath}, "where it is mounted"),
+			part("options", options.list("[noexec]", false), "options that it must have"),
+		), nil, "Options that mounts must have, each {destination: PATH, options: [noexec, …]}.", "filesystem.mount"),
+		entry("propagation", word("", "private", "slave"), nil, "The loosest propagation allowed on any mount.", "filesystem.propagation"),
+		entry("readable", paths("[/usr]", true), nil, "Where it may read; paths below are included.", "filesystem.readable"),
+		entry("writable", paths("[/tmp]", true), nil, "Where it may write; paths below are included.", "filesystem.writable"),
+		entry("executable", paths("[/usr/bin]", true), nil, "Where it may execute what it can write.", "filesystem.executable"),
+		entry("maskedPaths", paths("[/proc/kcore]", false), nil, "Paths that must be masked.", "filesystem.masked"),
+		entry("readonlyPaths", paths("[/proc/sys]", false), nil, "Paths that must lie on a read-only mount.", "filesystem.masked"),
+		entry("devices", boolean(true), nil, "False asks for no device nodes beyond OCI's default ones.", "filesystem.device"),
+		entry("setuidFiles", boolean(true), nil, "False asks for no setuid, setgid and file-capability programs.", "filesystem.setuid"),
+		entry("shell", boolean(true), nil, "False asks for no shell and no package manager.", "filesystem.shell"),
+	)
+}
+
+// mountOptions are those of mount(8) that a mount can be seen to have.
+var mountOptions = []string{
+	"ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "atime", "nodiratime", "relatime", "strictatime", "nosymfollow",
+}
+
+func descriptorKeys() key {
+	return group("descriptors", "Open file descriptors.",
+		entry("outsideRoot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoneOutsideRoot }), "False asks that no directory is open that lies outside the root.", "fds.directory"),
+		entry("writable", boolean(true), nil, "False asks that nothing is open for writing outside the root or on a read-only mount.", "fds.writable"),
+		entry("devices", boolean(true), nil, "False asks that no device is open.", "fds.device"),
+		entry("rawSockets", boolean(true), nil, "False asks that no raw or packet socket is open.", "fds.socket"),
+		entry("namespaces", boolean(true), nil, "False asks that no namespace is open.", "fds.namespace"),
+	)
+}
+
+func namespaceKeys() key {
+	var keys []key
+	for _, name := range names.NamespaceNames() {
+		keys = append(keys, entry(name, word("any", "private", "any"), nil, "Private asks for a namespace other than the machine's.", "namespace"))
+	}
+	keys = append(keys, group("idmap", "Upper bounds on both id maps of the user namespace.",
+		entry("size", number(1, math.MaxUint32, "1"), nil, "How many ids may be mapped.", "idmap"),
+		entry("hostRoot", boolean(true), nil, "False asks that the machine's id 0 is not mapped.", "idmap"),
+	))
+	return group("namespaces", "Namespaces of its own: namespaces(7).", keys...)
+}
+
+func resourceKeys() key {
+	limit := number(1, math.MaxInt64, "1000000")
+	return group("resources", "Upper bounds set by control groups: cgroups(7).",
+		group("memory", "Memory.", entry("limit", limit, nil, "In bytes.", "limit.cgroup")),
+		group("pids", "Processes and threads.", entry("limit", limit, nil, "How many.", "limit.cgroup")),
+		group("cpu", "Processor time.",
+			entry("quota", limit, nil, "In microseconds per period.", "limit.cgroup"),
+			entry("period", limit, nil, "In microseconds.", "limit.cgroup"),
+		),
+	)
+}
+
+func networkKeys() key {
+	ports := listOf("port", func(d *decoder, n node, path string) (uint64, bool) {
+		return readNumber(d, n, path, "a port", 1, math.MaxUint16)
+	})
+	ports.demand = "[443]"
+	return group("network", "What it can reach and be reached by.",
+		entry("egress", boolean(true), nil, "False asks for no route out.", "network.egress"),
+		entry("listen", ports, nil, "Ports that it may listen on.", "network.listen"),
+		entry("raw", boolean(true), nil, "False asks that raw and packet sockets cannot be made.", "network.raw"),
+		entry("abstract", boolean(true), nil, "False asks that no abstract socket of others is in reach: unix(7).", "network.abstract"),
+		entry("controlSockets", boolean(true), nil, "False asks that no socket of a container runtime or the like is in reach.", "network.control-socket"),
+	)
+}
+
+func memoryKeys() key {
+	return group("memory", "Its address space.",
+		entry("aslr", boolean(false), nil, "True asks for address space layout randomisation.", "memory.aslr"),
+		entry("writeExecute", boolean(true), nil, "False asks for no memory that is writable and executable.", "memory.wx"),
+		entry("executableStack", boolean(true), nil, "False asks for a stack that is not executable.", "memory.execstack"),
+		entry("dumpable", boolean(true), nil, "False asks that it is not dumpable: PR_SET_DUMPABLE.", "memory.dumpable"),
+		entry("core", boolean(true), nil, "False asks that it leaves no core dump.", "memory.core"),
+	)
+}
