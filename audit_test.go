@@ -5,6 +5,7 @@ package selfaudit_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"go/format"
 	"io"
@@ -21,6 +22,9 @@ import (
 	"testing"
 
 	"github.com/selfaudit/selfaudit/checks"
+	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 const module = "github.com/selfaudit/selfaudit"
@@ -63,27 +67,31 @@ func run(t *testing.T, env []string, name string, args ...string) string {
 // rooms are the folders with what each may import of this module. "*" is
 // everything. Tests may import more.
 var rooms = map[string][]string{
-	"checks/posture":       {},
-	"checks/policy":        {},
-	"checks/report":        {},
-	"internal/names":       {},
-	"internal/names/gen":   {},
-	"checks":               {"checks/posture", "checks/policy", "checks/report", "internal/names"},
-	"internal/kernel":      {},
-	"internal/procfs":      {"internal/kernel"},
-	"internal/child":       {"internal/kernel"},
-	"internal/collect":     {"internal/procfs", "internal/kernel", "checks/posture"},
-	"probes":               {"checks/posture", "internal/child", "internal/kernel", "internal/names"},
-	"internal/auditopt":    {"checks/posture"},
-	"audit":                {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/procfs", "probes"},
-	"audit/policyfile":     {"checks/policy", "internal/names"},
-	"internal/render":      {"checks/report"},
-	"internal/cli":         {"*"},
-	"internal/fixture":     {"*"},
-	"internal/calibration": {},
-	"internal/bench":       {},
-	"cmd/auditctl":         {"internal/cli"},
-	"examples/service":     {"audit"},
+	"checks/posture":             {},
+	"checks/policy":              {},
+	"checks/report":              {},
+	"internal/names":             {},
+	"internal/names/gen":         {},
+	"checks":                     {"checks/posture", "checks/policy", "checks/report", "internal/names"},
+	"internal/kernel":            {},
+	"internal/procfs":            {"internal/kernel"},
+	"internal/child":             {"internal/kernel"},
+	"internal/collect":           {"internal/procfs", "internal/kernel", "checks/posture"},
+	"probes":                     {"checks/posture", "internal/child", "internal/kernel", "internal/names"},
+	"internal/auditopt":          {"checks/posture"},
+	"audit":                      {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/procfs", "probes"},
+	"audit/policyfile":           {"checks/policy", "internal/names"},
+	"internal/render":            {"checks/report"},
+	"internal/cli":               {"*"},
+	"internal/fixture":           {"*"},
+	"internal/fixture/cmd/holed": {"*"},
+	"internal/fixture/cmd/plain": {"*"},
+	"internal/fixture/inside":    {"*"},
+	"internal/fixture/launch":    {"*"},
+	"internal/calibration":       {},
+	"internal/bench":             {},
+	"cmd/auditctl":               {"internal/cli"},
+	"examples/service":           {"audit"},
 }
 
 // systems are what everything must compile for. Files differ between them, so
@@ -397,6 +405,62 @@ func TestFindingsAreDocumented(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write the tables of docs/probes.md anew")
+
+// TestProbesDocument holds the tables of docs/probes.md against the code's.
+func TestProbesDocument(t *testing.T) {
+	const file = "docs/probes.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(text)
+	for name, table := range map[string]string{"calls": callsTable(), "attempts": attemptsTable()} {
+		begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->"
+		before, rest, found := strings.Cut(want, begin)
+		_, after, closed := strings.Cut(rest, end)
+		if !found || !closed {
+			t.Fatalf("%s has no place for %s", file, name)
+		}
+		if name == "calls" && runtime.GOOS != "linux" {
+			continue // other systems do not have the table
+		}
+		want = before + begin + table + end + after
+	}
+	switch {
+	case want == string(text):
+	case *update:
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is not what the code says: go test . -run TestProbesDocument -update", file)
+	}
+}
+
+func callsTable() string {
+	var b strings.Builder
+	b.WriteString("| call | what for |\n|---|---|\n")
+	for _, c := range kernel.AuditCalls() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", c.Name, c.Why)
+	}
+	return b.String()
+}
+
+func attemptsTable() string {
+	defaults := append(policy.DefaultReescalation(), policy.DefaultSyscalls()...)
+	var b strings.Builder
+	b.WriteString("| attempt | group | layer | tries to |\n|---|---|---|---|\n")
+	for _, a := range names.Attempts() {
+		mark := ""
+		if slices.Contains(defaults, a.Name) {
+			mark = " †"
+		}
+		fmt.Fprintf(&b, "| `%s`%s | %s | %s | %s |\n", a.Name, mark, a.Group, a.Layer, a.Does)
+	}
+	return b.String()
+}
+
 func count(all []string, one string) (n int) {
 	for _, s := range all {
 		if s == one {
@@ -480,8 +544,8 @@ func TestTwinsAreToldApart(t *testing.T) {
 	}
 	auditctl := filepath.Join(t.TempDir(), "auditctl")
 	run(t, nil, "go", "build", "-o", auditctl, "./cmd/auditctl")
-	policy := filepath.Join(t.TempDir(), "twins.yaml")
-	if err := os.WriteFile(policy, []byte(twinPolicy), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "twins.yaml")
+	if err := os.WriteFile(file, []byte(twinPolicy), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, twin := range []struct {
@@ -494,7 +558,7 @@ func TestTwinsAreToldApart(t *testing.T) {
 	} {
 		t.Run(twin.role, func(t *testing.T) {
 			pid := start(t, twin.role)
-			text := check(t, twin.exit, auditctl, "--pid", fmt.Sprint(pid), "--policy", policy)
+			text := check(t, twin.exit, auditctl, "--pid", fmt.Sprint(pid), "--policy", file)
 			if !strings.Contains(firstLine(text), twin.verdict) {
 				t.Errorf("the first line does not say %q:\n%s", twin.verdict, text)
 			}
@@ -503,7 +567,7 @@ func TestTwinsAreToldApart(t *testing.T) {
 					t.Errorf("the text does not name %s:\n%s", id, text)
 				}
 			}
-			document := check(t, twin.exit, auditctl, "--pid", fmt.Sprint(pid), "--policy", policy, "--output", "json")
+			document := check(t, twin.exit, auditctl, "--pid", fmt.Sprint(pid), "--policy", file, "--output", "json")
 			compareJSON(t, document, pid, twin.verdict, twin.gaps)
 		})
 	}

@@ -31,10 +31,13 @@ type answers struct {
 	noClone3 uint32
 }
 
-var enforcing = answers{
-	denied:   unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM),
-	noClone3: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS),
-}
+var (
+	enforcing = answers{
+		denied:   unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM),
+		noClone3: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS),
+	}
+	killing = answers{denied: unix.SECCOMP_RET_KILL_PROCESS, noClone3: enforcing.noClone3}
+)
 
 func load(offset uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
@@ -92,6 +95,10 @@ func install(program []unix.SockFilter, flags uintptr) error {
 	return nil
 }
 
-func loadFilter(*service) error {
-	return install(assemble(allowed, enforcing), unix.SECCOMP_FILTER_FLAG_TSYNC)
+func loadFilter(s *service) error {
+	otherwise := enforcing
+	if s.kill {
+		otherwise = killing
+	}
+	return install(assemble(allowed, otherwise), unix.SECCOMP_FILTER_FLAG_TSYNC)
 }

@@ -19,6 +19,7 @@ type settings struct {
 	chroot  string
 	uid     int
 	gid     int
+	kill    bool
 	mistake string
 }
 
@@ -28,6 +29,7 @@ func main() {
 	flag.StringVar(&s.chroot, "chroot", "", "empty `directory` to make the root directory; none: keep the root")
 	flag.IntVar(&s.uid, "uid", 65534, "user `id` to serve as")
 	flag.IntVar(&s.gid, "gid", 65534, "group `id` to serve as")
+	flag.BoolVar(&s.kill, "kill", false, "let the filter kill for what it does not allow, instead of answering EPERM")
 	flag.StringVar(&s.mistake, "mistake", "", "make this one `mistake`; \"list\" names them all")
 	flag.Parse()
 

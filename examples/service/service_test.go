@@ -14,12 +14,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // patience bounds each wait for a service; a healthy one takes a hundredth.
@@ -99,8 +103,10 @@ func address() string {
 func TestRightPlanServes(t *testing.T) {
 	needRoot(t)
 	for name, args := range map[string][]string{
-		"own root": nil,
-		"chroot":   {"-chroot", t.TempDir()},
+		"own root":      nil,
+		"chroot":        {"-chroot", t.TempDir()},
+		"filter kills":  {"-kill"},
+		"kills, chroot": {"-chroot", t.TempDir(), "-kill"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -232,5 +238,38 @@ func compare(t *testing.T, got []finding, want []expected) {
 	}
 	for _, f := range left {
 		t.Errorf("found and not listed: %s", f)
+	}
+}
+
+// TestDocumentedCallsAreAllowed: the filter is what docs/probes.md says that
+// an audit needs, and TestRightPlanServes shows that it is enough. Calls that
+// only other policies or audit.Open need are left out.
+func TestDocumentedCallsAreAllowed(t *testing.T) {
+	text, err := os.ReadFile("../../docs/probes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	notHere := []string{"clone", "open_tree", "unshare", "setns"}
+	documented := 0
+	for _, table := range []string{"calls", "children"} {
+		_, rest, _ := strings.Cut(string(text), "<!-- begin "+table+" -->")
+		rows, _, closed := strings.Cut(rest, "<!-- end "+table+" -->")
+		if !closed {
+			t.Fatalf("docs/probes.md has no table of %s", table)
+		}
+		for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)").FindAllStringSubmatch(rows, -1) {
+			documented++
+			nr, known := names.Syscall(runtime.GOARCH, m[1])
+			switch {
+			case slices.Contains(notHere, m[1]):
+			case !known:
+				t.Errorf("docs/probes.md has %s, which linux/%s has not", m[1], runtime.GOARCH)
+			case !slices.Contains(allowed, nr):
+				t.Errorf("docs/probes.md has %s, which the filter does not allow", m[1])
+			}
+		}
+	}
+	if documented < 30 {
+		t.Errorf("docs/probes.md has %d calls, which cannot be all", documented)
 	}
 }
