@@ -1,0 +1,193 @@
+package probes
+
+import (
+	"encoding/binary"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/child"
+)
+
+// capVersion is _LINUX_CAPABILITY_VERSION_3: two words a set.
+const capVersion = 0x20080522
+
+// capHeader is struct __user_cap_header_struct for the calling thread.
+func capHeader() []byte { return structOf(8, map[int]uint32{0: capVersion}) }
+
+// capData is struct __user_cap_data_struct, twice.
+func capData(effective, permitted, inheritable posture.CapSet) []byte {
+	b := make([]byte, 24)
+	for k := range 2 {
+		shift := 32 * k
+		binary.NativeEndian.PutUint32(b[12*k:], uint32(effective>>shift))
+		binary.NativeEndian.PutUint32(b[12*k+4:], uint32(permitted>>shift))
+		binary.NativeEndian.PutUint32(b[12*k+8:], uint32(inheritable>>shift))
+	}
+	return b
+}
+
+// effectiveOf reads the effective set out of what capget(2) wrote.
+func effectiveOf(b []byte) posture.CapSet {
+	w := words32(b)
+	return posture.CapSet(w[0]) | posture.CapSet(w[3])<<32
+}
+
+// capReach is a capset(2) of a version that no kernel has.
+func capReach(b *builder) made {
+	return b.unit("capset", args(data(structOf(8, map[int]uint32{0: 1})), room(24)), child.Call{})
+}
+
+// sets returns the thread's sets, which the attempts must not lower.
+func (e *env) sets() (effective, permitted, inheritable posture.CapSet, ok bool) {
+	effective, ok1 := e.caps.Effective.Get()
+	permitted, ok2 := e.caps.Permitted.Get()
+	inheritable, ok3 := e.caps.Inheritable.Get()
+	return effective, permitted, inheritable, ok1 && ok2 && ok3
+}
+
+// capset raises one capability after the other into the effective set.
+type capset struct{}
+
+func (capset) build(b *builder) func() verdict {
+	effective, permitted, inheritable, ok := b.env.sets()
+	if !ok {
+		return func() verdict { return undecided("the thread's capability sets are not known") }
+	}
+	reach := capReach(b)
+	type try struct {
+		act, back made
+		number    int
+		buf       child.Buffer
+	}
+	var tries []try
+	for n := 0; n <= b.env.lastCap; n++ {
+		if b.env.in.CapsetExcept.Has(n) || effective.Has(n) {
+			continue
+		}
+		bit := posture.CapSet(1) << n
+		t := try{number: n, buf: b.Buffer(24)}
+		t.act = b.do("capset", args(data(capHeader()), data(capData(effective|bit, permitted|bit, inheritable))), child.Call{Need: true, Spends: true})
+		t.back = b.do("capget", args(data(capHeader()), b.at(t.buf)), child.Call{})
+		b.End()
+		tries = append(tries, t)
+	}
+	r := reading{want: einval, capability: noCap}
+	return func() verdict {
+		if len(tries) == 0 {
+			return noObject("every capability is effective or allowed to be")
+		}
+		list := make([]verdict, len(tries))
+		for k, t := range tries {
+			act, back := b.read(t.act), b.read(t.back)
+			raised := back.OK() && effectiveOf(b.Read(t.buf)).Has(t.number)
+			list[k] = b.env.judgeRaised(r, b.read(reach), act, back, raised, t.number)
+		}
+		return worst(list)
+	}
+}
+
+// judgeRaised reads an attempt to raise one capability.
+func (e *env) judgeRaised(r reading, reach, act, back answer, raised bool, number int) verdict {
+	v := e.judge(r, reach, act)
+	switch {
+	case v.outcome != succeededOutcome:
+		if v.outcome == stoppedOutcome && v.by == permissionStopped {
+			// EPERM here is the rule that sets may not grow.
+			v.by = capabilityStopped
+		}
+		return v
+	case raised:
+		return succeeded(capName(number)+" was raised and read back", reach, act, back)
+	case !back.OK() && (!e.filtered || r.genuine(reach)):
+		return succeeded(capName(number)+" was raised; the set could not be read back", reach, act, back)
+	case !back.OK():
+		return undecided("it returned success, and the set could not be read back", reach, act, back)
+	default:
+		return stopped(filterStopped, "a seccomp filter answers success without making the call", reach, act, back)
+	}
+}
+
+// ambient raises one capability after the other into the ambient set. What is
+// permitted is made inheritable first, as an attacker would.
+type ambient struct{}
+
+func (ambient) build(b *builder) func() verdict {
+	effective, permitted, inheritable, ok := b.env.sets()
+	if !ok {
+		return func() verdict { return undecided("the thread's capability sets are not known") }
+	}
+	reach := b.unit("prctl", args(i(prCapAmbient), i(ambientRaise), i(9999), i(0), i(0)), child.Call{})
+	type try struct {
+		act, back made
+		number    int
+	}
+	var tries []try
+	for n := 0; n <= b.env.lastCap; n++ {
+		if bit := posture.CapSet(1) << n; permitted.Has(n) && !inheritable.Has(n) {
+			b.do("capset", args(data(capHeader()), data(capData(effective, permitted, inheritable|bit))), child.Call{Spends: true})
+		}
+		t := try{number: n}
+		t.act = b.do("prctl", args(i(prCapAmbient), i(ambientRaise), i(n), i(0), i(0)), child.Call{Need: true, Spends: true})
+		t.back = b.do("prctl", args(i(prCapAmbient), i(ambientIsSet), i(n), i(0), i(0)), child.Call{})
+		b.End()
+		tries = append(tries, t)
+		// One success proves it; with many permitted, one child each would cost too much.
+		if permitted.Has(n) && len(tries) >= mostAmbient {
+			break
+		}
+	}
+	r := reading{want: einval, capability: noCap}
+	return func() verdict {
+		list := make([]verdict, len(tries))
+		for k, t := range tries {
+			back := b.read(t.back)
+			list[k] = b.env.judgeRaised(r, b.read(reach), b.read(t.act), back, back.OK() && back.Ret == 1, t.number)
+		}
+		return worst(list)
+	}
+}
+
+// mostAmbient bounds how many permitted capabilities are tried.
+const mostAmbient = 4
+
+// keepCaps sets the flag that lets capabilities survive a change of user ids.
+type keepCaps struct{}
+
+func (keepCaps) build(b *builder) func() verdict {
+	reach := b.unit("prctl", args(i(prSetKeepCaps), i(2)), child.Call{})
+	act := b.do("prctl", args(i(prSetKeepCaps), i(1)), child.Call{Need: true, Spends: true})
+	back := b.do("prctl", args(i(prGetKeepCaps)), child.Call{})
+	b.End()
+	r := reading{want: einval, capability: noCap}
+	return func() verdict {
+		got := b.read(back)
+		v := b.env.judge(r, b.read(reach), b.read(act))
+		if v.outcome == succeededOutcome && got.OK() && got.Ret != 1 {
+			return stopped(filterStopped, "a seccomp filter answers success without making the call", b.read(act), got)
+		}
+		return v
+	}
+}
+
+// secureBits sets a securebit, which takes CAP_SETPCAP.
+type secureBits struct{}
+
+func (secureBits) build(b *builder) func() verdict {
+	const noAmbientRaise = 1 << 6
+	have, ok := b.env.bits.Get()
+	if !ok {
+		return func() verdict { return undecided("the thread's securebits are not known") }
+	}
+	want := have ^ noAmbientRaise
+	act := b.do("prctl", args(i(prSetSecurebits), i(int(want))), child.Call{Need: true, Spends: true})
+	back := b.do("prctl", args(i(prGetSecurebits)), child.Call{})
+	b.End()
+	r := reading{capability: b.entry.capability}
+	return func() verdict {
+		got := b.read(back)
+		v := b.env.judge(r, answer{}, b.read(act))
+		if v.outcome == succeededOutcome && got.OK() && uint32(got.Ret) != want {
+			return stopped(filterStopped, "a seccomp filter answers success without making the call", b.read(act), got)
+		}
+		return v
+	}
+}

@@ -1,0 +1,75 @@
+package probes
+
+import (
+	"syscall"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+)
+
+// env is what is known of the thread that makes the attempts.
+type env struct {
+	in Input
+	// filtered is false only where the thread is known to have no filter.
+	filtered bool
+	caps     posture.CapFacts
+	uid      posture.Fact[posture.IDs]
+	bits     posture.Fact[uint32]
+	lastCap  int
+}
+
+// mostCaps is how many capabilities a set has room for: capget(2).
+const mostCaps = 64
+
+func newEnv(in Input) *env {
+	e := &env{in: in, filtered: true, lastCap: mostCaps - 1}
+	if in.Process == nil {
+		return e
+	}
+	if last, ok := in.Process.LastCapability.Get(); ok && last >= 0 && last < mostCaps {
+		e.lastCap = last
+	}
+	for _, t := range callingThread(in.Process) {
+		if mode, ok := t.SeccompMode.Get(); ok {
+			e.filtered = mode != 0
+		}
+		prefer(&e.caps.Effective, t.Caps.Effective)
+		prefer(&e.caps.Permitted, t.Caps.Permitted)
+		prefer(&e.caps.Inheritable, t.Caps.Inheritable)
+		prefer(&e.uid, t.UID)
+		prefer(&e.bits, t.Securebits)
+	}
+	return e
+}
+
+// callingThread returns what is known of the calling thread, from the status
+// file first and then from system calls.
+func callingThread(p *posture.Process) []posture.Thread {
+	tid := syscall.Gettid()
+	var out []posture.Thread
+	for _, c := range p.Classes {
+		for _, t := range c.TIDs {
+			if t == tid {
+				out = append(out, c.Thread)
+			}
+		}
+	}
+	for _, t := range p.Kernel {
+		if t.TID == tid {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func prefer[T any](have *posture.Fact[T], f posture.Fact[T]) {
+	if f.State == posture.Known {
+		*have = f
+	}
+}
+
+// lacks says that the thread is known not to have the capability. No
+// capability, -1, is never lacking.
+func (e *env) lacks(capability int) bool {
+	set, ok := e.caps.Effective.Get()
+	return ok && capability >= 0 && !set.Has(capability)
+}

@@ -1,0 +1,159 @@
+package probes
+
+import (
+	"encoding/binary"
+	"syscall"
+
+	"github.com/selfaudit/selfaudit/internal/child"
+)
+
+// words32 reads 32-bit numbers that the kernel wrote into shared memory.
+func words32(b []byte) []uint32 {
+	out := make([]uint32, len(b)/4)
+	for k := range out {
+		out[k] = binary.NativeEndian.Uint32(b[4*k:])
+	}
+	return out
+}
+
+// ids takes id 0 by one call in several ways, and reads the ids back.
+type ids struct {
+	call     string
+	reach    []word // -1 alone is no id; with three ids it would change nothing
+	acts     [][]word
+	readBack string
+}
+
+func (p ids) build(b *builder) func() verdict {
+	var reach made
+	r := reading{want: einval, capability: b.entry.capability}
+	if len(p.reach) > 0 {
+		reach = b.unit(p.call, p.reach, child.Call{})
+	} else {
+		// Three times -1 leaves every id as it is, whoever asks.
+		r.want = 0
+		reach = b.unit(p.call, keepAll(len(p.acts[0])), child.Call{})
+	}
+	buf := b.Buffer(16)
+	tries := make([]made, len(p.acts))
+	for k, a := range p.acts {
+		tries[k] = b.do(p.call, a, child.Call{Spends: true})
+	}
+	at := b.Addr(buf).Value()
+	back := b.do(p.readBack, args(i(int(at)), i(int(at)+4), i(int(at)+8)), child.Call{})
+	b.End()
+	return func() verdict {
+		list := make([]verdict, len(tries))
+		for k, t := range tries {
+			list[k] = judgeTaken(b.env, r, b.read(reach), b.read(t), b.read(back), words32(b.Read(buf))[:3])
+		}
+		return worst(list)
+	}
+}
+
+func keepAll(n int) []word {
+	out := make([]word, n)
+	for k := range out {
+		out[k] = bad
+	}
+	return out
+}
+
+// judgeTaken reads an attempt whose effect is an id of 0 among those got back.
+func judgeTaken(e *env, r reading, reach, act, back answer, got []uint32) verdict {
+	v := e.judge(r, reach, act)
+	if v.outcome != succeededOutcome || !act.OK() {
+		return v
+	}
+	if !back.OK() {
+		if r.genuine(reach) || !e.filtered {
+			return succeeded("it succeeded; the ids could not be read back", reach, act, back)
+		}
+		return undecided("it returned success, and the ids could not be read back", reach, act, back)
+	}
+	for _, id := range got {
+		if id == 0 {
+			return succeeded("id 0 was taken and read back", reach, act, back)
+		}
+	}
+	return stopped(filterStopped, "a seccomp filter answers success without making the call", reach, act, back)
+}
+
+// fsID takes file system id 0. The call returns no error: what it returns the
+// next time is the only answer.
+type fsID struct{ call string }
+
+func (p fsID) build(b *builder) func() verdict {
+	zero := uintptr(0)
+	before := b.unit(p.call, args(bad), child.Call{})
+	set := b.do(p.call, args(i(0)), child.Call{})
+	after := b.do(p.call, args(bad), child.Call{SpendsIf: &zero})
+	b.End()
+	return func() verdict { return p.judge(b.env, b.read(before), b.read(set), b.read(after)) }
+}
+
+func (p fsID) judge(e *env, before, set, after answer) verdict {
+	seen := []answer{before, set, after}
+	switch {
+	case before.unsteady || after.unsteady || set.unsteady:
+		return undecided("a child was killed and the next one was not", seen...)
+	case set.Signal != 0:
+		return e.killed(before, set)
+	case before.Signal != 0:
+		return e.killed(set, before)
+	case !set.Made || !after.Made:
+		return undecided("the call was not made", seen...)
+	case set.Errno != 0 || after.Errno != 0:
+		// The kernel never gives an error here.
+		return stopped(filterStopped, "a seccomp filter refuses it", seen...)
+	case uint32(after.Ret) != 0:
+		return verdict{outcome: stoppedOutcome, by: capabilityStopped, seen: seen}
+	}
+	// The id reads 0 now. If it read 0 before and the facts say otherwise,
+	// it is not the kernel that answers.
+	if uid, ok := e.uid.Get(); ok && p.call == "setfsuid" && e.filtered && uint32(before.Ret) == 0 && uid.FS.Value != 0 {
+		return stopped(filterStopped, "a seccomp filter answers 0 in place of the kernel", seen...)
+	}
+	return succeeded("file system id 0 was taken and read back", seen...)
+}
+
+// groups takes supplementary group 0. The permission comes first, so reach,
+// more groups than there can be, is late.
+type groups struct{}
+
+func (groups) build(b *builder) func() verdict {
+	reach := b.unit("setgroups", args(bad, i(0)), child.Call{})
+	list := b.Buffer(8)
+	act := b.do("setgroups", args(i(1), data(make([]byte, 4))), child.Call{Need: true, Spends: true})
+	// One group, 0: the buffer holds ones beforehand, so that zero is news.
+	copy(b.Read(list), []byte{0xff, 0xff, 0xff, 0xff})
+	back := b.do("getgroups", args(i(1), b.at(list)), child.Call{})
+	b.End()
+	r := reading{want: einval, late: true, capability: b.entry.capability}
+	return func() verdict {
+		got := words32(b.Read(list))[:1]
+		if o := b.read(back); o.OK() && o.Ret != 1 {
+			got = nil
+		}
+		return judgeTaken(b.env, r, b.read(reach), b.read(act), b.read(back), got)
+	}
+}
+
+// personality switches address randomisation off for what it would execute.
+type personality struct{}
+
+func (personality) build(b *builder) func() verdict {
+	const noRandomize = 0x0040000
+	reach := b.unit("personality", args(i(0xffffffff)), child.Call{})
+	act := b.do("personality", args(i(noRandomize)), child.Call{Need: true, Spends: true})
+	back := b.do("personality", args(i(0xffffffff)), child.Call{})
+	b.End()
+	return func() verdict {
+		o, set := b.read(back), b.read(act)
+		v := b.env.judge(reading{capability: noCap, means: []meaning{{syscall.EPERM, filterStopped}}}, b.read(reach), set)
+		if v.outcome == succeededOutcome && (!o.OK() || o.Ret&noRandomize == 0) {
+			return stopped(filterStopped, "a seccomp filter answers success without making the call", set, o)
+		}
+		return v
+	}
+}

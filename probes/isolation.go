@@ -1,0 +1,206 @@
+package probes
+
+import (
+	"bytes"
+	"encoding/binary"
+	"syscall"
+
+	"github.com/selfaudit/selfaudit/internal/child"
+	"github.com/selfaudit/selfaudit/internal/names"
+)
+
+func capName(n int) string { return names.CapabilityName(n) }
+
+// userns makes a user namespace and uses a capability in it. Nothing of it
+// outlives the process that is in it.
+type userns struct{ call string }
+
+// reach and act of the three ways in. CLONE_SIGHAND without CLONE_VM, a
+// structure of no size and a flag that unshare(2) lacks are refused first.
+func (p userns) words() (reach, act []word) {
+	switch p.call {
+	case "clone":
+		return args(i(cloneSighand), i(0), i(0), i(0), i(0)), args(i(cloneNewUser), i(0), i(0), i(0), i(0))
+	case "clone3":
+		flags := make([]byte, 64)
+		binary.NativeEndian.PutUint64(flags, cloneNewUser)
+		return args(bad, i(0)), args(data(flags), i(len(flags)))
+	default:
+		return args(i(1)), args(i(cloneNewUser))
+	}
+}
+
+func (p userns) build(b *builder) func() verdict {
+	reachWords, actWords := p.words()
+	forks := p.call != "unshare"
+	reach := b.unit(p.call, reachWords, child.Call{})
+	act := b.do(p.call, actWords, child.Call{Need: true, Spends: !forks, Fork: forks})
+	sets := b.Buffer(24)
+	back := b.do("capget", args(data(capHeader()), b.at(sets)), child.Call{})
+	uses := []made{
+		b.do("chroot", args(s("/")), child.Call{}),
+		b.do("unshare", args(i(cloneNewUTS)), child.Call{}),
+		b.do("prctl", args(i(prCapbsetDrop), i(0)), child.Call{}),
+	}
+	dropped := b.do("prctl", args(i(prCapbsetRead), i(0)), child.Call{})
+	if forks {
+		b.do("wait4", args(result(act), i(0), i(wallClone), i(0)), child.Call{Join: true})
+	}
+	b.End()
+	return func() verdict {
+		v := b.env.judge(reading{want: einval, capability: noCap, means: limits()}, b.read(reach), b.read(act))
+		if v.outcome != succeededOutcome {
+			return v
+		}
+		got := b.read(back)
+		all := got.OK() && effectiveOf(b.Read(sets)).Has(capSysAdmin)
+		drop := b.read(dropped)
+		return p.judge(v, got, all, drop.OK() && drop.Ret == 0, readAll(b, uses))
+	}
+}
+
+// limits are answers of a machine that gives out no more user namespaces.
+func limits() []meaning {
+	return []meaning{{syscall.ENOSPC, permissionStopped}, {syscall.EUSERS, permissionStopped}, {syscall.EINVAL, kernelStopped}}
+}
+
+func readAll(b *builder, list []made) []answer {
+	out := make([]answer, len(list))
+	for k, m := range list {
+		out[k] = b.read(m)
+	}
+	return out
+}
+
+// judge reads what could be done in a namespace that was made, or said to be.
+func (p userns) judge(v verdict, got answer, all, dropped bool, uses []answer) verdict {
+	seen := append(append(v.seen, got), uses...)
+	used := dropped
+	for _, u := range uses {
+		used = used || u.OK()
+		if u.Signal != 0 || u.unsteady {
+			return undecided("the namespace was made, and a child was killed while it used a capability in it", seen...)
+		}
+	}
+	switch {
+	case used && (all || dropped):
+		return succeeded("a user namespace was made and a capability used in it", seen...)
+	case got.OK() && !all:
+		return stopped(permissionStopped, "the namespace gives no capabilities, or was not made at all", seen...)
+	case all:
+		return stopped(filterStopped, "a user namespace was made; every use of a capability that was tried in it was refused", seen...)
+	default:
+		return undecided("whether a capability works in the namespace could not be read back", seen...)
+	}
+}
+
+// setns joins the namespace that the child is in already: the permission is
+// the same as for any other, and nothing changes.
+type setns struct{}
+
+func (setns) build(b *builder) func() verdict {
+	reach := b.unit("setns", args(bad, i(0)), child.Call{})
+	pid := b.do("getpid", nil, child.Call{})
+	byPID := b.do("pidfd_open", args(result(pid), i(0)), child.Call{Need: true})
+	act1 := b.do("setns", args(result(byPID), i(cloneNewUTS)), child.Call{})
+	b.do("close", args(result(byPID)), child.Call{})
+	b.End()
+	byPath := b.do("openat", args(i(atFDCWD), s("/proc/self/ns/uts"), i(syscall.O_RDONLY), i(0)), child.Call{Need: true})
+	act2 := b.do("setns", args(result(byPath), i(cloneNewUTS)), child.Call{})
+	b.do("close", args(result(byPath)), child.Call{})
+	b.End()
+	r := reading{want: ebadf, capability: b.entry.capability}
+	return func() verdict {
+		var list []verdict
+		for _, m := range []made{act1, act2} {
+			if o := b.read(m); o.Made && o.Errno != syscall.EINVAL || o.Signal != 0 {
+				list = append(list, b.env.judge(r, b.read(reach), o))
+			}
+		}
+		reached := b.read(reach)
+		switch {
+		case len(list) > 0:
+			return worst(list)
+		case b.env.filtered && (reached.Made && !r.genuine(reached) || reached.Signal != 0):
+			return b.env.judge(reading{want: ebadf, late: true, capability: b.entry.capability}, reached, reached)
+		default:
+			return undecided("no namespace of its own could be opened to try it on", reached, b.read(byPID), b.read(byPath))
+		}
+	}
+}
+
+// chrootEscape changes the root to a directory below, keeps a descriptor of
+// the old one, and walks up from there.
+type chrootEscape struct{}
+
+const (
+	statxSize    = 256
+	statxMask    = 0x100 | 0x1000 // inode, mount id
+	statxInode   = 32
+	statxDevice  = 136
+	statxMountID = 144
+)
+
+// below are directories that a root usually holds one of.
+var below = [...]string{"/proc", "/dev", "/etc", "/usr", "/tmp", "/var", "/run", "/lib", "/bin", "/sys", "/home", "/root", "/opt", "/srv", "/data", "/app", "/www", "/pub", "/empty"}
+
+func (chrootEscape) build(b *builder) func() verdict {
+	reach := b.unit("chroot", args(bad), child.Call{})
+	before, after := b.Buffer(statxSize), b.Buffer(statxSize)
+	stat := func(at child.Buffer, path string) made {
+		return b.do("statx", args(i(atFDCWD), s(path), i(0), i(statxMask), b.at(at)), child.Call{Need: true})
+	}
+	first := stat(before, "/")
+	fd := b.do("openat", args(i(atFDCWD), s("/"), i(pathOnly|syscall.O_DIRECTORY), i(0)), child.Call{Need: true})
+	// The root itself shows the permission, since a path is looked up first.
+	act := b.do("chroot", args(s("/")), child.Call{Need: true, Spends: true})
+	moved := make([]made, len(below))
+	for k, dir := range below {
+		moved[k] = b.do("chroot", args(s(dir)), child.Call{})
+	}
+	b.do("fchdir", args(result(fd)), child.Call{Need: true})
+	b.do("chdir", args(s(string(bytes.Repeat([]byte("../"), 256)))), child.Call{Need: true})
+	last := stat(after, ".")
+	b.End()
+	r := reading{want: efault, capability: b.entry.capability}
+	return func() verdict {
+		tried := b.read(act)
+		if !tried.Made && tried.Signal == 0 {
+			return undecided("the root could not be looked at first", b.read(first), b.read(fd))
+		}
+		v := b.env.judge(r, b.read(reach), tried)
+		if v.outcome != succeededOutcome {
+			return v
+		}
+		end := b.read(last)
+		switch {
+		case !end.OK():
+			return undecided("chroot(2) works, and what lies above could not be looked at", append(v.seen, end)...)
+		case !same(b.Read(before), b.Read(after)):
+			return succeeded("a directory above the root was reached and read back", append(v.seen, end)...)
+		case !anyOK(readAll(b, moved)):
+			return undecided("chroot(2) works, and no directory was found in the root to try the way out from", append(v.seen, end)...)
+		default:
+			return noObject("chroot(2) works, and there is nothing above the root", append(v.seen, end)...)
+		}
+	}
+}
+
+func anyOK(list []answer) bool {
+	for _, a := range list {
+		if a.OK() {
+			return true
+		}
+	}
+	return false
+}
+
+// same says whether two answers of statx(2) are about one directory.
+func same(a, b []byte) bool {
+	for _, f := range [][2]int{{statxInode, 8}, {statxDevice, 8}, {statxMountID, 8}} {
+		if !bytes.Equal(a[f[0]:f[0]+f[1]], b[f[0]:f[0]+f[1]]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,174 @@
+package probes
+
+import (
+	"slices"
+	"syscall"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+)
+
+// verdict is how an attempt ended, before it has a name.
+type verdict struct {
+	outcome posture.Outcome
+	by      posture.Stopper
+	also    posture.Stopper
+	detail  string
+	seen    []answer
+}
+
+func (v verdict) attempt(name string) posture.Attempt {
+	a := posture.Attempt{Name: name, Outcome: v.outcome, By: v.by, Also: v.also, Detail: v.detail}
+	for _, s := range v.seen {
+		if s.call != "" {
+			a.Evidence = append(a.Evidence, posture.Evidence{Source: s.call + "(2) in a child", Value: s.String()})
+		}
+	}
+	return a
+}
+
+func succeeded(detail string, seen ...answer) verdict {
+	return verdict{outcome: posture.Succeeded, detail: detail, seen: seen}
+}
+
+func undecided(detail string, seen ...answer) verdict {
+	return verdict{outcome: posture.Undecided, detail: detail, seen: seen}
+}
+
+func noObject(detail string, seen ...answer) verdict {
+	return verdict{outcome: posture.NoObject, detail: detail, seen: seen}
+}
+
+func stopped(by posture.Stopper, detail string, seen ...answer) verdict {
+	return verdict{outcome: posture.Stopped, by: by, detail: detail, seen: seen}
+}
+
+// reading says how to read the answers to one attempt.
+type reading struct {
+	// want is the kernel's own answer to reach.
+	want syscall.Errno
+	// late: reach is answered only after the permission check.
+	late bool
+	// past are errors of act that the kernel gives after its permission check.
+	past []syscall.Errno
+	// means says what other errors of act mean, beside EPERM and EACCES.
+	means []meaning
+	// capability is what the kernel asks for, or -1.
+	capability int
+}
+
+// meaning is what an errno says about who stopped a call.
+type meaning struct {
+	errno syscall.Errno
+	by    posture.Stopper
+}
+
+// genuine says that the kernel itself answered reach.
+func (r reading) genuine(reach answer) bool { return reach.Made && reach.Errno == r.want }
+
+// passed says that act got past the permission check.
+func (r reading) passed(act answer) bool {
+	return act.Made && (act.Errno == 0 || slices.Contains(r.past, act.Errno))
+}
+
+// judge reads reach and act together. It does not know whether a success had
+// an effect: who can read that back does so before.
+func (e *env) judge(r reading, reach, act answer) verdict {
+	switch {
+	case !act.ok:
+		return stopped(posture.StoppedByKernel, "this architecture has no such call", act)
+	case act.unsteady || reach.unsteady:
+		return undecided("a child was killed and the next one was not, so something other than the call may have killed it", reach, act)
+	case act.Signal != 0:
+		return e.killed(reach, act)
+	case !act.Made:
+		return undecided("the call was not made", reach, act)
+	case r.passed(act):
+		return e.through(r, reach, act)
+	default:
+		return e.refused(r, reach, act)
+	}
+}
+
+// killed reads a death in act.
+func (e *env) killed(reach, act answer) verdict {
+	if act.Signal == syscall.SIGSYS && act.Repeated && e.filtered {
+		return stopped(posture.StoppedByFilter, "a seccomp filter kills for it", reach, act)
+	}
+	return undecided("the child died in it, and no filter explains that", reach, act)
+}
+
+// through reads an act that looks as if it got past the permission check. A
+// filter may answer with any errno, and with success without making the call.
+func (e *env) through(r reading, reach, act answer) verdict {
+	faked := e.filtered && reach.ok && !r.genuine(reach) && reach.Made && reach.Errno == act.Errno && reach.Ret == act.Ret
+	if faked {
+		return stopped(posture.StoppedByFilter, "a seccomp filter answers in place of the kernel", reach, act)
+	}
+	return succeeded("it got past every permission check", reach, act)
+}
+
+// refused reads an error of act.
+func (e *env) refused(r reading, reach, act answer) verdict {
+	filter := e.filtered && reach.ok && !r.late && !r.genuine(reach)
+	lacking := e.lacks(r.capability)
+	switch {
+	case act.Errno == syscall.ENOSYS && e.filtered && (!reach.ok || reach.Errno == syscall.ENOSYS):
+		return stopped(posture.StoppedUnknown, "a filter, or a kernel without the call", reach, act)
+	case filter:
+		v := stopped(posture.StoppedByFilter, "a seccomp filter refuses it", reach, act)
+		if lacking {
+			v.also = posture.StoppedByCapability
+		}
+		return v
+	case act.Errno == syscall.ENOSYS && !e.filtered:
+		return stopped(posture.StoppedByKernel, "this kernel does not have the call", reach, act)
+	}
+	for _, m := range r.means {
+		if m.errno == act.Errno {
+			return stopped(m.by, "", reach, act)
+		}
+	}
+	if act.Errno != syscall.EPERM && act.Errno != syscall.EACCES {
+		return undecided("an answer that neither the kernel's permission check nor a filter usually gives", reach, act)
+	}
+	return e.denied(r, reach, act)
+}
+
+// denied reads EPERM and EACCES where reach does not show a filter.
+func (e *env) denied(r reading, reach, act answer) verdict {
+	blind := e.filtered && (r.late || !reach.ok)
+	switch {
+	case blind && e.lacks(r.capability):
+		return stopped(posture.StoppedUnknown, "the capability is lacking, and a filter may stand before that: no argument tells", reach, act)
+	case blind:
+		return stopped(posture.StoppedUnknown, "a filter or a permission: no argument tells", reach, act)
+	case e.lacks(r.capability):
+		return stopped(posture.StoppedByCapability, "", reach, act)
+	default:
+		return stopped(posture.StoppedByPermission, "", reach, act)
+	}
+}
+
+// worst combines several ways of one attempt: any success is one, and what
+// was not decided keeps the whole from being stopped.
+func worst(list []verdict) verdict {
+	rank := func(v verdict) int {
+		switch v.outcome {
+		case posture.Succeeded:
+			return 0
+		case posture.Undecided:
+			return 1
+		case posture.Stopped:
+			return 2
+		default:
+			return 3
+		}
+	}
+	best := list[0]
+	for _, v := range list[1:] {
+		if rank(v) < rank(best) {
+			best = v
+		}
+	}
+	return best
+}

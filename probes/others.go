@@ -1,0 +1,219 @@
+package probes
+
+import (
+	"bytes"
+	"strconv"
+	"syscall"
+
+	"github.com/selfaudit/selfaudit/internal/child"
+)
+
+// seize is PTRACE_SEIZE, which does not stop the process it attaches to.
+const seize = 0x4206
+
+// trace attaches to another process and lets go again by ending.
+type trace struct{ parent bool }
+
+// target returns the pid argument, or why there is none.
+func target(b *builder, parent bool) (word, string) {
+	if parent {
+		return result(b.do("getppid", nil, child.Call{})), ""
+	}
+	if b.env.in.Peer == nil {
+		return word{}, "no process of another user is in reach"
+	}
+	return i(b.env.in.Peer.PID), ""
+}
+
+// aim says in words what was tried on.
+func aim(b *builder, parent bool) string {
+	if parent {
+		return "the own process"
+	}
+	return b.env.in.Peer.Why
+}
+
+func (p trace) build(b *builder) func() verdict {
+	reach := b.unit("ptrace", args(i(seize), i(0), i(0), i(0)), child.Call{})
+	pid, none := target(b, p.parent)
+	if none != "" {
+		return func() verdict { return noObject(none) }
+	}
+	act := b.do("ptrace", args(i(seize), pid, i(0), i(0)), child.Call{Need: true, Spends: true})
+	// A second time the kernel refuses, because it is traced already.
+	back := b.do("ptrace", args(i(seize), pid, i(0), i(0)), child.Call{})
+	b.End()
+	r := reading{want: esrch, capability: noCap}
+	return func() verdict {
+		v := b.env.judge(r, b.read(reach), b.read(act))
+		if v.outcome == succeededOutcome && b.read(back).OK() {
+			return stopped(filterStopped, "a seccomp filter answers success without making the call", b.read(act), b.read(back))
+		}
+		return about(v, aim(b, p.parent))
+	}
+}
+
+// about names the object in the detail.
+func about(v verdict, object string) verdict {
+	if v.detail != "" {
+		v.detail += "; "
+	}
+	v.detail += "tried on " + object
+	return v
+}
+
+// readMemory asks for memory at an address that no process has: the
+// permission is checked first, and nothing is read.
+type readMemory struct{ parent bool }
+
+func (p readMemory) build(b *builder) func() verdict {
+	reach := b.unit("process_vm_readv", args(i(1), bad, i(1), bad, i(1), i(0)), child.Call{})
+	pid, none := target(b, p.parent)
+	if none != "" {
+		return func() verdict { return noObject(none) }
+	}
+	local := b.at(b.Buffer(8))
+	from, to := b.Buffer(16), b.Buffer(16)
+	putVec(b.Read(to), uintptr(local.n))
+	putVec(b.Read(from), 1)
+	act := b.do("process_vm_readv", args(pid, b.at(to), i(1), b.at(from), i(1), i(0)), child.Call{})
+	b.End()
+	r := reading{want: efault, capability: noCap, past: errs(efault)}
+	return func() verdict {
+		reached := b.read(reach)
+		v := b.env.judge(r, reached, b.read(act))
+		// Reach and act end in the same errno, so a filter that answers with
+		// just that one is not told from the kernel: the careful reading stays.
+		if v.outcome == stoppedOutcome && v.by == filterStopped && r.genuine(reached) {
+			v = succeeded("the memory of another process is open to it", v.seen...)
+		}
+		return about(v, aim(b, p.parent))
+	}
+}
+
+// putVec writes a struct iovec of one byte.
+func putVec(b []byte, base uintptr) {
+	size := len(b) / 2
+	if ^uintptr(0)>>32 == 0 {
+		size = 4
+	}
+	for k := range size {
+		b[k] = byte(base >> (8 * k))
+	}
+	b[size] = 1
+}
+
+// killInit sends no signal, to process 1.
+type killInit struct{}
+
+func (killInit) build(b *builder) func() verdict {
+	reach := b.unit("kill", args(i(1), bad), child.Call{})
+	parent := b.do("getppid", nil, child.Call{})
+	act := b.do("kill", args(i(1), i(0)), child.Call{})
+	b.End()
+	r := reading{want: einval, capability: b.entry.capability}
+	return func() verdict {
+		if o := b.read(parent); o.OK() && o.Ret == 1 {
+			return noObject("process 1 is the service itself")
+		}
+		v := b.env.judge(r, b.read(reach), b.read(act))
+		if o := b.read(act); o.Errno == syscall.ESRCH {
+			return noObject("there is no process 1", o)
+		}
+		return v
+	}
+}
+
+// lowPort binds TCP port 1 of the loopback address, and does not listen.
+type lowPort struct{}
+
+func (lowPort) build(b *builder) func() verdict {
+	text := b.Buffer(16)
+	file := b.do("openat", args(i(atFDCWD), s("/proc/sys/net/ipv4/ip_unprivileged_port_start"), i(syscall.O_RDONLY), i(0)), child.Call{Need: true})
+	b.do("read", args(result(file), b.at(text), i(15)), child.Call{})
+	b.do("close", args(result(file)), child.Call{})
+	b.End()
+	reach := b.unit("bind", args(bad, i(0), i(0)), child.Call{})
+	fd := b.do("socket", args(i(syscall.AF_INET), i(syscall.SOCK_STREAM), i(0)), child.Call{Need: true})
+	act := b.do("bind", args(result(fd), data([]byte{2, 0, 0, 1, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}), i(16)), child.Call{})
+	b.do("close", args(result(fd)), child.Call{})
+	b.End()
+	r := reading{want: ebadf, past: errs(syscall.EADDRINUSE, syscall.EADDRNOTAVAIL), capability: b.entry.capability}
+	return func() verdict {
+		start, err := strconv.Atoi(string(bytes.TrimRight(b.Read(text), "\x00\n ")))
+		if err == nil && start <= 1 {
+			return noObject("no port is privileged here: net.ipv4.ip_unprivileged_port_start is " + strconv.Itoa(start))
+		}
+		if o := b.read(fd); !o.OK() {
+			return b.env.judge(reading{capability: noCap, means: noFamily()}, answer{}, o)
+		}
+		v := b.env.judge(r, b.read(reach), b.read(act))
+		if v.outcome == succeededOutcome && err != nil {
+			return undecided("the bind succeeded, and whether port 1 is privileged here could not be read", v.seen...)
+		}
+		return v
+	}
+}
+
+// writeExec maps a page that can be written and executed.
+type writeExec struct{}
+
+func (writeExec) build(b *builder) func() verdict {
+	const page, rwx = 4096, 7
+	anonymous := i(syscall.MAP_PRIVATE | syscall.MAP_ANON)
+	call, length := "mmap", i(page)
+	if _, ok := number(call); !ok {
+		call = "mmap2"
+	}
+	reach := b.unit(call, args(i(0), i(0), i(rwx), anonymous, bad, i(0)), child.Call{})
+	act := b.do(call, args(i(0), length, i(rwx), anonymous, bad, i(0)), child.Call{Need: true})
+	b.do("munmap", args(result(act), length), child.Call{})
+	b.End()
+	r := reading{want: einval, capability: noCap, means: []meaning{{eperm, filterStopped}, {syscall.EACCES, permissionStopped}}}
+	return func() verdict { return b.env.judge(r, b.read(reach), b.read(act)) }
+}
+
+// otherEntry makes a harmless call by another ABI of the machine.
+type otherEntry struct{ int80 bool }
+
+func (p otherEntry) build(b *builder) func() verdict {
+	nr, ok := p.number()
+	if !ok {
+		return func() verdict { return stopped(kernelStopped, "this architecture has no such entry") }
+	}
+	m := made{step: b.Call(child.Call{NR: nr, Int80: p.int80}), ok: true, call: "getpid", what: p.name() + " getpid()"}
+	b.End()
+	return func() verdict {
+		o := b.read(m)
+		switch {
+		case p.int80 && o.Signal == syscall.SIGSEGV && o.Repeated:
+			return stopped(kernelStopped, "this kernel does not take int 0x80", o)
+		case o.OK() && o.Ret == 0:
+			return stopped(filterStopped, "a seccomp filter answers success without making the call", o)
+		}
+		return b.env.judge(reading{capability: noCap, means: []meaning{{eperm, filterStopped}}}, answer{}, o)
+	}
+}
+
+// quota asks for the limits of another user, on the root's file system.
+type quota struct{}
+
+func (quota) build(b *builder) func() verdict {
+	const getUserQuota = 0x800007 << 8
+	other := i(0)
+	if uid, ok := b.env.uid.Get(); ok && uid.Effective.Value == 0 {
+		other = i(1) // one's own limits may always be read
+	}
+	reach := b.unit("quotactl_fd", args(bad, i(0x80000000|0x99), i(0), i(0)), child.Call{})
+	fd := b.do("openat", args(i(atFDCWD), s("/"), i(syscall.O_RDONLY|syscall.O_DIRECTORY), i(0)), child.Call{Need: true})
+	act := b.do("quotactl_fd", args(result(fd), i(getUserQuota), other, room(128)), child.Call{})
+	b.do("close", args(result(fd)), child.Call{})
+	b.End()
+	r := reading{want: ebadf, past: errs(esrch), capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}
+	return func() verdict {
+		if o := b.read(fd); !o.OK() {
+			return undecided("the root directory could not be opened", o)
+		}
+		return b.env.judge(r, b.read(reach), b.read(act))
+	}
+}
