@@ -1,0 +1,12 @@
+//go:build !linux
+
+package kernel
+
+import "syscall"
+
+var auditCalls [0]AuditCall
+
+func errnoName(e syscall.Errno) string { return e.Error() }
+
+// Uname returns nothing outside Linux.
+func Uname() (release, machine string) { return "", "" }
