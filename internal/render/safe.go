@@ -107,3 +107,7 @@ var rightToLeft = &unicode.RangeTable{
 	R16: []unicode.Range16{{Lo: 0x0590, Hi: 0x08ff, Stride: 1}, {Lo: 0xfb1d, Hi: 0xfdff, Stride: 1}, {Lo: 0xfe70, Hi: 0xfeff, Stride: 1}},
 	R32: []unicode.Range32{{Lo: 0x10800, Hi: 0x10fff, Stride: 1}, {Lo: 0x1e800, Hi: 0x1efff, Stride: 1}},
 }
+
+// Sentence makes a line of our own words, in which bytes that a process chose
+// may stand quoted, harmless for a terminal. It is bounded.
+func Sentence(s string) string { return printable(s, style{keep: terminal}) }

@@ -26,6 +26,9 @@ type TextOptions struct {
 	Width int
 	// Verbose lists what passed and what was not asked for, and shortens nothing.
 	Verbose bool
+	// Opinions are sentences on what others read of the same process. They
+	// are printed beside the report and belong to no finding.
+	Opinions []string
 }
 
 // Text writes r for a person: the verdict, the gaps with the worst first, what
@@ -49,7 +52,8 @@ func Text(w io.Writer, r *report.Report, o TextOptions) error {
 		t.passes(r.Findings)
 		t.skipped(r.Findings)
 	}
-	t.limits(r.Limits)
+	t.list("What this audit could not see", r.Limits)
+	t.list("Second opinions, which do not change the verdict", o.Opinions)
 	t.counts(r)
 	return writeAll(w, []byte(t.b.String()))
 }
@@ -147,13 +151,13 @@ func (t *text) section(title string) {
 	}
 }
 
-func (t *text) limits(limits []string) {
-	if len(limits) == 0 {
+func (t *text) list(title string, sentences []string) {
+	if len(sentences) == 0 {
 		return
 	}
-	t.section("What this audit could not see")
-	for _, l := range limits {
-		t.item(2, "-", noTone, 4, t.own(l))
+	t.section(title)
+	for _, s := range sentences {
+		t.item(2, "-", noTone, 4, t.own(s))
 	}
 }
 

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/selfaudit/selfaudit/internal/render"
+)
+
+// maxPID is PID_MAX_LIMIT, the most that kernel.pid_max can be: proc_sys_kernel(5).
+const maxPID = 1 << 22
+
+// parsePID returns the process id that s names. It refuses what no process can
+// have, and a thread that is not the leader of its process: a thread is not a
+// process, and auditing its process instead is for the caller to say.
+func parsePID(s string) (int, error) {
+	digits := strings.Trim(s, "0123456789") == ""
+	pid, err := strconv.Atoi(s)
+	switch {
+	case s == "" || !digits && err != nil:
+		return 0, hint(fmt.Errorf("--pid %s: not a number", render.Safe(s)), "pgrep or pidof find a process by name")
+	case err == nil && pid < 1:
+		return 0, hint(fmt.Errorf("--pid %s: a process id is above zero", render.Safe(s)), "leave --pid out to audit the process that auditctl itself is")
+	case err != nil || pid > pidMax():
+		return 0, fmt.Errorf("--pid %s: no such process: kernel.pid_max is %d", render.Safe(s), pidMax())
+	}
+	if leader, ok := leaderOf(pid); ok && leader != pid {
+		return 0, hint(fmt.Errorf("--pid %d: a thread of process %d, not a process", pid, leader),
+			fmt.Sprintf("audit the process with all its threads: auditctl check --pid %d", leader))
+	}
+	return pid, nil
+}
+
+// pidMax is kernel.pid_max, or the most that it can be where it is not readable.
+func pidMax() int {
+	b, err := os.ReadFile("/proc/sys/kernel/pid_max")
+	if err != nil {
+		return maxPID
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || n < 1 || n > maxPID {
+		return maxPID
+	}
+	return n
+}
+
+// leaderOf returns the id of the process that thread tid belongs to. It is a
+// convenience for the error message alone: the audit verifies for itself.
+func leaderOf(tid int) (int, bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	if err != nil {
+		return 0, false
+	}
+	lines := bufio.NewScanner(bytes.NewReader(b))
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), "Tgid:"); ok {
+			leader, err := strconv.Atoi(strings.TrimSpace(value))
+			return leader, err == nil && leader > 0
+		}
+	}
+	return 0, false
+}
