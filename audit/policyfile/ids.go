@@ -116,7 +116,13 @@ func (db database) id() reader[*policy.ID] {
 
 // supplementary reads a list of groups, or nonroot.
 func supplementary() reader[*policy.Groups] {
-	list := listOf("", groups.readID)
+	list := listOf("", func(d *decoder, n node, path string) (uint32, bool) {
+		if n.kind() == stringNode && n.text() == nonroot {
+			d.fail(n, "%s: nonroot stands for the whole list, not for a member of it", path)
+			return 0, false
+		}
+		return groups.readID(d, n, path)
+	})
 	return reader[*policy.Groups]{
 		words: "list of whole numbers or names of groups, or nonroot", demand: "[]",
 		read: func(d *decoder, n node, path string) (*policy.Groups, bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -134,12 +135,22 @@ func parseYAML(text []byte) (root node, err *Error) {
 
 var yamlMessage = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?((?s).*)$`)
 
+// countedFromZero are messages of the library's parser. It counts lines from 0,
+// unlike the scanner beneath it, and leaves line 0 out.
+var countedFromZero = []string{
+	"did not find expected <", "did not find expected node content", "did not find expected '-' indicator", "did not find expected key",
+	"did not find expected ',' or", "found undefined tag handle", "found duplicate %", "found incompatible YAML document",
+}
+
 // syntaxError gives the library's message a place. It names the line at most;
 // the column is that of the line's first character that is no space.
 func syntaxError(text []byte, err error) *Error {
 	m := yamlMessage.FindStringSubmatch(err.Error())
 	lines := strings.Split(string(text), "\n")
 	line, _ := strconv.Atoi(m[1])
+	if line > 0 && slices.ContainsFunc(countedFromZero, func(s string) bool { return strings.HasPrefix(m[2], s) }) {
+		line++
+	}
 	line = min(max(line, 1), len(lines))
 	shown := lines[line-1]
 	column := len(shown) - len(strings.TrimLeft(shown, " \t")) + 1

@@ -44,10 +44,13 @@ func allowedDistance(plain string) int {
 }
 
 // wordDistance is the distance of Damerau and Levenshtein, but that a word which
-// lacks only the candidate's beginning is one slip away, and one that abbreviates
-// its end as many as are allowed.
+// lacks only the candidate's beginning, or has one too many, is one slip away,
+// and one that abbreviates its end as many as are allowed.
 func wordDistance(word, candidate string) int {
-	if len(word) >= 3 && word != candidate && strings.HasSuffix(candidate, word) {
+	if word == candidate {
+		return 0
+	}
+	if len(word) >= 3 && strings.HasSuffix(candidate, word) || len(candidate) >= 4 && strings.HasSuffix(word, candidate) {
 		return 1
 	}
 	before, above := make([]int, len(candidate)+1), make([]int, len(candidate)+1)
