@@ -1,0 +1,126 @@
+package checks
+
+import "github.com/selfaudit/selfaudit/checks/report"
+
+// Remedies that several findings share.
+const (
+	fixUser = "set the ids on every thread, group ids first: setgroups(2), setresgid(2), setresuid(2); Go: syscall.Setgroups, Setresgid, Setresuid do so for all threads; docker: --user 65532:65532; kubernetes: runAsNonRoot: true, runAsUser, runAsGroup; systemd: User=, Group="
+	fixCaps = "docker: --cap-drop ALL; kubernetes: securityContext.capabilities.drop: [ALL]; systemd: CapabilityBoundingSet= and AmbientCapabilities=; Go: capset(2) on every thread, not on the calling one alone"
+	fixNNP  = "docker: --security-opt no-new-privileges; kubernetes: allowPrivilegeEscalation: false; systemd: NoNewPrivileges=yes; Go: prctl(PR_SET_NO_NEW_PRIVS) through syscall.AllThreadsSyscall, or in main before any thread is started"
+)
+
+// catalog holds the ids of everything but the attempts, sorted by id.
+var catalog = []Meta{
+	{
+		"capabilities.ambient", report.Capabilities, report.Critical,
+		"ambient capabilities",
+		"The ambient set holds capabilities that the policy does not allow.",
+		"Every program that the process executes starts with them, without any file capability.",
+		"clear it with prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL) on every thread; systemd: AmbientCapabilities=; " + fixCaps,
+	},
+	{
+		"capabilities.bounding", report.Capabilities, report.Medium,
+		"the capability bounding set",
+		"The bounding set holds capabilities that the policy does not allow.",
+		"It limits what execve(2) of a set-user-ID-root program, or of one with file capabilities, can grant.",
+		"drop them with prctl(PR_CAPBSET_DROP) on every thread, while CAP_SETPCAP is still there; " + fixCaps,
+	},
+	{
+		"capabilities.effective", report.Capabilities, report.Critical,
+		"effective capabilities",
+		"The effective set holds capabilities that the policy does not allow.",
+		"The kernel grants what they stand for to the next system call.",
+		fixCaps,
+	},
+	{
+		"capabilities.exec", report.Capabilities, report.High,
+		"what execve(2) grants",
+		"A program that the process executes gets capabilities that the policy does not allow. This is computed by the rules of capabilities(7) for a plain program. Where no_new_privs is not set and the bounding set holds more than is allowed, the answer is unknown: a set-user-ID-root program, or one with file capabilities, would get it, and whether one is in reach is not examined.",
+		"A process with user id 0 and empty sets is one execve(2) away from everything in its bounding set.",
+		"leave user id 0 in all four ids, empty the ambient, inheritable and bounding sets, and set no_new_privs: docker: --user 65532:65532 --cap-drop ALL --security-opt no-new-privileges; kubernetes: runAsNonRoot: true, capabilities.drop: [ALL], allowPrivilegeEscalation: false; systemd: User=, CapabilityBoundingSet=, NoNewPrivileges=yes; Go: the same calls on every thread",
+	},
+	{
+		"capabilities.inheritable", report.Capabilities, report.High,
+		"inheritable capabilities",
+		"The inheritable set holds capabilities that the policy does not allow.",
+		"Programs with matching file capabilities get them, and programs started as root get them past the bounding set.",
+		fixCaps,
+	},
+	{
+		"capabilities.permitted", report.Capabilities, report.Critical,
+		"permitted capabilities",
+		"The permitted set holds capabilities that the policy does not allow.",
+		"A permitted capability is one capset(2) away from being effective.",
+		fixCaps,
+	},
+	{
+		"capabilities.securebits", report.Capabilities, report.High,
+		"securebits",
+		"Bits that the policy asks for are not set, or keep-caps is on. The kernel tells a thread its own securebits alone, so of another process they are unknown, and of the own process those of the other threads are.",
+		"Without noroot, user id 0 is given capabilities by execve(2). With keep-caps, the permitted set survives a change of user ids.",
+		"set them with prctl(PR_SET_SECUREBITS) on every thread, while CAP_SETPCAP is still there, and lock them; systemd: SecureBits=noroot noroot-locked; docker and kubernetes: no option, do it in the program; Go: prctl through syscall.AllThreadsSyscall",
+	},
+	{
+		"contradiction", report.Privilege, report.High,
+		"two sources that disagree",
+		"Two sources of one fact disagree: a thread's status file and the kernel's answer to a system call, or the capabilities that execve(2) should leave and those that a program really had. Both are in the evidence. Where no fact had two sources the answer is unknown.",
+		"One of the two is wrong: /proc may be covered by other files, or the process changed while it was read. The other findings rest on these facts.",
+		"audit again; if it stays, look at what is mounted over /proc (findmnt) and audit from outside, with --pid: docker: no mounts below /proc; kubernetes: procMount: Default; systemd: no BindPaths= below /proc; Go: call audit.Open before anything is mounted",
+	},
+	{
+		"fds.directory", report.Filesystem, report.High,
+		"a directory descriptor that leads outside the root",
+		"An open descriptor is of a directory outside the root directory.",
+		"With openat(2) and fchdir(2) it reaches files outside, whatever the root is.",
+		"close it before confinement, or open it with O_CLOEXEC where it is inherited; Go: close every os.File and os.Root of a directory before chroot(2); docker, kubernetes: upgrade a runtime that leaks descriptors; systemd: no OpenFile= and no stored descriptors of directories",
+	},
+	{
+		"filesystem.root", report.Filesystem, report.High,
+		"the root directory",
+		"The root directory is not what the policy asks for: it is the machine's own (host), a mere chroot(2) (chroot), or can be written (readonly).",
+		"With the machine's root every file is one permission check away; a chroot can be left with CAP_SYS_CHROOT or a directory descriptor; a root that can be written takes an attacker's programs.",
+		"docker: --read-only --tmpfs /tmp:noexec,nosuid; kubernetes: readOnlyRootFilesystem: true; systemd: RootDirectory= or RootImage=, ProtectSystem=strict; Go: pivot_root(2) in a mount namespace of its own instead of chroot(2), and a read-only remount",
+	},
+	{
+		"identity.gid", report.Privilege, report.Critical,
+		"group ids",
+		"One of the real, effective, saved and file system group ids is not what the policy allows.",
+		"A saved group id of 0 is taken back without any privilege, and opens whatever group 0 may read or write.",
+		fixUser,
+	},
+	{
+		"identity.groups", report.Privilege, report.High,
+		"supplementary groups",
+		"The process is in groups that the policy does not allow.",
+		"A group that was forgotten opens its files: those of group 0, of disks, of container sockets.",
+		"call setgroups(2) before the user id is changed; Go: syscall.Setgroups(nil) first; docker: --user with a numeric group and no --group-add; kubernetes: no supplementalGroups or fsGroup, supplementalGroupsPolicy: Strict; systemd: no SupplementaryGroups=",
+	},
+	{
+		"identity.uid", report.Privilege, report.Critical,
+		"user ids",
+		"One of the real, effective, saved and file system user ids is not what the policy allows.",
+		"A saved or real user id of 0 is taken back without any privilege: setresuid(2) lets a process exchange its ids.",
+		fixUser,
+	},
+	{
+		"privilege.no_new_privs", report.Privilege, report.High,
+		"no_new_privs",
+		"no_new_privs is not set on every thread.",
+		"Set-user-ID programs and programs with file capabilities give privileges to whoever executes them.",
+		fixNNP,
+	},
+	{
+		"seccomp.mode", report.Seccomp, report.High,
+		"the seccomp mode",
+		"A thread is under no seccomp(2) filter, or under a weaker mode than asked.",
+		"The whole system call interface of the kernel is open to it.",
+		"docker: leave the default profile on (no --security-opt seccomp=unconfined); kubernetes: seccompProfile.type: RuntimeDefault; systemd: SystemCallFilter=@system-service; Go: load the filter with SECCOMP_FILTER_FLAG_TSYNC, for all threads",
+	},
+	{
+		"threads.uniform", report.Privilege, report.Critical,
+		"threads that differ",
+		"A thread has other ids, groups, capability sets, no_new_privs or seccomp filters than the thread group leader.",
+		"For the kernel these belong to each thread, and all threads share their memory: whoever controls one thread controls the one that was forgotten.",
+		"drop on all threads: Go: syscall.Setgroups, Setresgid, Setresuid and syscall.AllThreadsSyscall, and seccomp with SECCOMP_FILTER_FLAG_TSYNC; C: the libc's wrappers, not syscall(2); docker, kubernetes, systemd: let them drop before the program starts",
+	},
+}

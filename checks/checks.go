@@ -1,0 +1,60 @@
+// Package checks compares what was observed of a process with what a policy
+// allows. Every check is a pure function: it reads no file, makes no system
+// call and keeps nothing, so that the posture of any kernel can be judged on
+// any other.
+//
+// Three rules hold for all of them. A fact that is not known never becomes a
+// pass. Of several threads the worst decides, and a gap that was seen is not
+// softened by what could not be seen. What the policy does not ask for is
+// skipped, by name.
+package checks
+
+import (
+	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/checks/report"
+)
+
+// families are all checks. Each yields at least one finding for each of its
+// ids, whatever the policy asks.
+var families = []func(*audited, *policy.Policy) []report.Finding{
+	identity,
+	groups,
+	capabilitySets,
+	securebits,
+	exec,
+	noNewPrivs,
+	uniformThreads,
+	seccompMode,
+	rootDirectory,
+	directoryDescriptors,
+	contradictions,
+	probes,
+}
+
+// Run holds p against pol and returns the findings in the report's fixed
+// order. An id that the policy does not ask for has one finding that says
+// skipped; an id that it asks for has at least one that says pass, gap or
+// unknown. Nil stands for a process of which nothing is known, and for a
+// policy that asks for nothing.
+func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
+	if p == nil {
+		p = &posture.Process{}
+	}
+	if pol == nil {
+		pol = &policy.Policy{}
+	}
+	a := view(p)
+	var out []report.Finding
+	for _, family := range families {
+		out = append(out, family(a, pol)...)
+	}
+	// The schema promises a list, also where there is nothing to show.
+	for i := range out {
+		if out[i].Evidence == nil {
+			out[i].Evidence = []report.Evidence{}
+		}
+	}
+	report.Sort(out)
+	return out
+}
