@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,12 +135,8 @@ func (t *text) unknowns(unknown []report.Finding) {
 		if i > 0 {
 			t.blank()
 		}
-		names := make([]string, len(group))
-		for j, f := range group {
-			names[j] = name(f)
-		}
-		t.item(2, "unknown", doubtful, 12, strings.Join(names, ", "))
-		t.para(4, t.own(group[0].Message))
+		t.item(2, "unknown", doubtful, 12, t.members(group))
+		t.para(4, t.own(reason(group)))
 		if len(group) == 1 {
 			t.line("expected", group[0].Expected)
 			t.line("observed", group[0].Observed)
@@ -150,13 +147,26 @@ func (t *text) unknowns(unknown []report.Finding) {
 	}
 }
 
-// byReason groups findings that say and show the same, in the order in which
-// each group's first one stands.
+// members names the findings of a group, the first of them where there are many.
+func (t *text) members(group []report.Finding) string {
+	words := make([]string, 0, len(group))
+	for i, f := range group {
+		if i == listLimit && !t.verbose {
+			return fmt.Sprintf("%s and %d more, which -v lists", strings.Join(words, ", "), len(group)-i)
+		}
+		words = append(words, name(f))
+	}
+	return strings.Join(words, ", ")
+}
+
+// byReason groups findings that give one reason and show the same, in the order
+// in which each group's first one stands.
 func byReason(all []report.Finding) [][]report.Finding {
 	var groups [][]report.Finding
 	for _, f := range all {
 		at := slices.IndexFunc(groups, func(g []report.Finding) bool {
-			return g[0].Message == f.Message && g[0].Remedy == f.Remedy && slices.Equal(g[0].Evidence, f.Evidence) && slices.Equal(g[0].Threads, f.Threads)
+			return why(g[0].Message) == why(f.Message) && g[0].Remedy == f.Remedy &&
+				slices.Equal(g[0].Evidence, f.Evidence) && slices.Equal(g[0].Threads, f.Threads)
 		})
 		if at < 0 {
 			groups = append(groups, []report.Finding{f})
@@ -165,6 +175,26 @@ func byReason(all []report.Finding) [][]report.Finding {
 		groups[at] = append(groups[at], f)
 	}
 	return groups
+}
+
+// why is what a message says after what it is about: "whether it can mount was
+// not tried: WHY".
+func why(message string) string {
+	if _, after, ok := strings.Cut(message, ": "); ok {
+		return after
+	}
+	return message
+}
+
+// reason is the whole message where all of a group say the same, else what they
+// have in common.
+func reason(group []report.Finding) string {
+	for _, f := range group {
+		if f.Message != group[0].Message {
+			return why(f.Message)
+		}
+	}
+	return group[0].Message
 }
 
 func (t *text) passes(all []report.Finding) {
