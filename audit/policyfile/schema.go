@@ -139,7 +139,7 @@ func filesystemKeys() key {
 	options := vocabulary{"mount option", "a mount option", "mount(8)", mountOptions}
 	return group("filesystem", "What lies under the root directory.",
 		group("root", "The root directory.",
-			entry("host", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotHost }), "False asks for a root other than the machine's; a chroot(2) passes.", "filesystem.root", "filesystem.cwd"),
+			entry("host", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotHost }), "False asks for a root other than the machine's; a chroot(2) passes.", "filesystem.root"),
 			entry("chroot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotChroot }), "False asks for a root of its own, that of its mount namespace.", "filesystem.root"),
 			entry("readonly", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Filesystem.Root.ReadOnly }), "True asks for a root on a read-only mount.", "filesystem.root"),
 		),
