@@ -24,7 +24,7 @@ func contradictions(a *audited, _ *policy.Policy) []report.Finding {
 	facts, tids := 0, 0
 	for i := range a.Kernel {
 		k := &a.Kernel[i]
-		class := a.classOf(k.TID)
+		class := a.class[k.TID]
 		if class == nil {
 			continue
 		}
@@ -56,16 +56,6 @@ func contradictions(a *audited, _ *policy.Policy) []report.Finding {
 		out = append(out, a.agreement(facts, tids))
 	}
 	return out
-}
-
-func (a *audited) classOf(tid int) *posture.Thread {
-	for i := range a.Classes {
-		c := &a.Classes[i]
-		if c.TID == tid || slices.Contains(c.TIDs, tid) {
-			return &c.Thread
-		}
-	}
-	return nil
 }
 
 // disagree notes both ends. One fact is one finding, however many threads it
@@ -163,7 +153,7 @@ func (a *audited) agreement(facts, tids int) report.Finding {
 	f := blank(contradictionID, status)
 	f.Expected, f.Observed, f.Message = "two sources that agree", observed, message
 	for i := range a.Kernel {
-		if c := a.classOf(a.Kernel[i].TID); c != nil && facts > 0 {
+		if c := a.class[a.Kernel[i].TID]; c != nil && facts > 0 {
 			f.Evidence = append(seen(c.Caps.Effective), seen(a.Kernel[i].Caps.Effective)...)
 			break
 		}

@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -78,18 +77,19 @@ func idsWords(ids posture.IDs) string {
 	return fmt.Sprintf("%d %d %d %d", ids.Real.Value, ids.Effective.Value, ids.Saved.Value, ids.FS.Value)
 }
 
-// insideGroups makes groups comparable: their order and their repetition mean
-// nothing to the kernel.
-func insideGroups(groups []posture.ID) any {
-	return groupsKey(groups)
-}
+func inside(id posture.ID) uint32  { return id.Value }
+func outside(id posture.ID) uint32 { return id.Outside }
 
-func groupsKey(groups []posture.ID) string {
+func insideGroups(groups []posture.ID) any { return groupsKey(groups, inside) }
+
+// groupsKey makes groups comparable: their order and their repetition mean
+// nothing to the kernel.
+func groupsKey(groups []posture.ID, seenFrom func(posture.ID) uint32) string {
 	values := make([]uint32, len(groups))
 	for i, g := range groups {
-		values[i] = g.Value
+		values[i] = seenFrom(g)
 	}
-	slices.SortFunc(values, cmp.Compare[uint32])
+	slices.Sort(values)
 	return fmt.Sprint(slices.Compact(values))
 }
 

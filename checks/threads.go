@@ -22,6 +22,9 @@ type audited struct {
 	*posture.Process
 	// views are the classes in their order, then the kernel's answers.
 	views []threads
+	// class and kernel find a thread's posture by its id: that of its class,
+	// and what the kernel answered for it.
+	class, kernel map[int]*posture.Thread
 	// all are the threads that were seen, in ascending order.
 	all []int
 	// incomplete says why there may be threads that were not seen.
@@ -31,8 +34,7 @@ type audited struct {
 // view lays out p. What the kernel answered by system calls is a view of its
 // own, so that a gap in it is a gap even where the status file reads clean.
 func view(p *posture.Process) *audited {
-	a := &audited{Process: p}
-	classOf := map[int]*posture.Thread{}
+	a := &audited{Process: p, class: map[int]*posture.Thread{}, kernel: map[int]*posture.Thread{}}
 	for i := range p.Classes {
 		c := &p.Classes[i]
 		tids := c.TIDs
@@ -40,17 +42,18 @@ func view(p *posture.Process) *audited {
 			tids = []int{c.TID}
 		}
 		for _, tid := range tids {
-			classOf[tid] = &c.Thread
+			a.class[tid] = &c.Thread
 		}
 		a.views = append(a.views, threads{&c.Thread, tids, false})
 		a.all = append(a.all, tids...)
 	}
 	for i := range p.Kernel {
 		k := &p.Kernel[i]
+		a.kernel[k.TID] = k
 		if len(p.Classes) == 0 {
 			a.all = append(a.all, k.TID)
 		}
-		a.views = append(a.views, threads{over(classOf[k.TID], k), []int{k.TID}, true})
+		a.views = append(a.views, threads{over(a.class[k.TID], k), []int{k.TID}, true})
 	}
 	slices.Sort(a.all)
 	a.all = slices.Compact(a.all)

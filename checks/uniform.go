@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
@@ -19,17 +18,8 @@ func uniformThreads(a *audited, pol *policy.Policy) []report.Finding {
 	if !pol.Process.UniformThreads {
 		return []report.Finding{skipped(uniformID)}
 	}
-	var differ, unknown []difference
 	leader := a.leader()
-	for _, v := range a.views {
-		d := compare(a.reference(leader), v)
-		if len(d.fields) > 0 {
-			differ = append(differ, d)
-		}
-		if d.unknown != "" && !v.kernel {
-			unknown = append(unknown, d)
-		}
-	}
+	differ, unknown := a.differences(leader)
 	switch n, known := a.Threads.Get(); {
 	case len(differ) > 0:
 		return []report.Finding{a.notUniform(differ)}
@@ -47,52 +37,91 @@ func uniformThreads(a *audited, pol *policy.Policy) []report.Finding {
 }
 
 // leader returns the class of the thread whose id is the process id.
-func (a *audited) leader() *threads {
-	for i, v := range a.views {
-		if !v.kernel && slices.Contains(v.tids, a.PID) {
-			return &a.views[i]
+func (a *audited) leader() *posture.Thread { return a.class[a.PID] }
+
+// differences compares every class with the leader's, and what the kernel
+// answered with what the classes say. Without the leader any class will do:
+// where two classes differ, one of them differs from the leader.
+func (a *audited) differences(leader *posture.Thread) (differ, unknown []difference) {
+	if len(a.Classes) == 0 {
+		return nil, nil
+	}
+	ref := leader
+	if ref == nil {
+		ref = &a.Classes[0].Thread
+	}
+	kernelRef := a.kernel[a.PID]
+	for _, v := range a.views {
+		d := difference{tids: v.tids}
+		if v.kernel {
+			d.compareKernel(ref, kernelRef, a.class[v.tids[0]], a.kernel[v.tids[0]])
+		} else {
+			d.compareClass(ref, v.Thread)
+		}
+		if len(d.fields) > 0 {
+			differ = append(differ, d)
+		}
+		if d.unknown != "" {
+			unknown = append(unknown, d)
 		}
 	}
-	return nil
+	return differ, unknown
 }
 
-// reference is what the others are compared with. Without the leader it is any
-// class: where two classes differ, one of them differs from the leader.
-func (a *audited) reference(leader *threads) *posture.Thread {
-	switch {
-	case leader != nil:
-		return leader.Thread
-	case len(a.views) > 0:
-		return a.views[0].Thread
-	default:
-		return nil
-	}
-}
-
-// difference is what sets some threads apart from the reference.
+// difference is what sets some threads apart from the leader.
 type difference struct {
-	threads
+	tids     []int
 	fields   []string
 	evidence []report.Evidence
 	// unknown says which fact could not be compared, and why.
 	unknown string
 }
 
-func compare(ref *posture.Thread, v threads) difference {
-	d := difference{threads: v}
+func (d *difference) compareClass(ref, class *posture.Thread) {
 	for _, fact := range compared {
-		want, got := fact.of(ref), fact.of(v.Thread)
+		want, got := fact.of(ref), fact.of(class)
 		switch {
 		case got.state != posture.Known:
 			d.cannot(got.why)
 		case want.state != posture.Known:
 			d.cannot(want.why)
-		case want.value != got.value || ref != v.Thread && outsideDiffers(fact.name, ref, v):
-			d.fields = append(d.fields, fmt.Sprintf("%s %s instead of %s", fact.name, got.words, want.words))
-			d.evidence = append(append(d.evidence, want.seen...), got.seen...)
+		case want.value != got.value || outsideDiffers(fact.name, ref, class):
+			d.found(fact.name, want, got)
 		}
 	}
-	return d
+}
+
+// compareKernel compares one thread's answers by system calls with the
+// leader's: its own answers, or its class where the kernel was not asked. Where
+// the thread's class says something else, that is a contradiction, and which of
+// the two to compare with the leader's class is not known.
+func (d *difference) compareKernel(ref, kernelRef, class, k *posture.Thread) {
+	for _, fact := range compared {
+		got := fact.of(k)
+		if got.state != posture.Known {
+			continue
+		}
+		want, own := fact.of(ref), reading{}
+		disagree := false
+		if class != nil {
+			own = fact.of(class)
+			disagree = own.state == posture.Known && own.value != got.value
+		}
+		if kernelRef != nil && fact.of(kernelRef).state == posture.Known {
+			want, disagree = fact.of(kernelRef), disagree && k == kernelRef
+		}
+		switch {
+		case disagree:
+			d.cannot(fmt.Sprintf("two sources disagree on %s of thread %d", fact.name, k.TID))
+		case want.state == posture.Known && want.value != got.value:
+			d.found(fact.name, want, got)
+		}
+	}
+}
+
+func (d *difference) found(name string, want, got reading) {
+	d.fields = append(d.fields, fmt.Sprintf("%s %s instead of %s", name, got.words, want.words))
+	d.evidence = append(append(d.evidence, want.seen...), got.seen...)
 }
 
 func (d *difference) cannot(why string) {
@@ -102,17 +131,15 @@ func (d *difference) cannot(why string) {
 }
 
 // outsideDiffers compares ids as they are outside too: two that are not mapped
-// in the target's user namespace look alike inside it. A system call's answer
-// has no outside.
-func outsideDiffers(name string, ref *posture.Thread, v threads) bool {
-	if v.kernel {
-		return false
-	}
+// in the target's user namespace look alike inside it.
+func outsideDiffers(name string, ref, class *posture.Thread) bool {
 	switch name {
 	case "Uid":
-		return ref.UID.Value != v.UID.Value
+		return ref.UID.Value != class.UID.Value
 	case "Gid":
-		return ref.GID.Value != v.GID.Value
+		return ref.GID.Value != class.GID.Value
+	case "Groups":
+		return groupsKey(ref.Groups.Value, outside) != groupsKey(class.Groups.Value, outside)
 	default:
 		return false
 	}
