@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -188,7 +187,7 @@ func audit(t *testing.T, cmd *exec.Cmd) (document string, exit int) {
 		t.Fatalf("exit status %d and no report\n%s", exit, &stderr)
 	}
 	if stderr.Len() > 0 {
-		t.Log(fmt.Sprintf("standard error: %s", &stderr))
+		t.Logf("standard error: %s", &stderr)
 	}
 	return stdout.String(), exit
 }
