@@ -44,7 +44,15 @@ func (e *env) sets() (effective, permitted, inheritable posture.CapSet, ok bool)
 	return effective, permitted, inheritable, ok1 && ok2 && ok3
 }
 
-// capset raises one capability after the other into the effective set.
+// raise is the attempt to raise one capability, and what is read back.
+type raise struct {
+	act, back made
+	number    int
+	buf       child.Buffer
+}
+
+// capset raises one capability after the other into the effective set. All of
+// it is one unit: a filter that kills does so at the first.
 type capset struct{}
 
 func (capset) build(b *builder) func() verdict {
@@ -53,36 +61,42 @@ func (capset) build(b *builder) func() verdict {
 		return func() verdict { return undecided("the thread's capability sets are not known") }
 	}
 	reach := capReach(b)
-	type try struct {
-		act, back made
-		number    int
-		buf       child.Buffer
-	}
-	var tries []try
+	header := b.at(b.Bytes(capHeader()))
+	var tries []raise
 	for n := 0; n <= b.env.lastCap; n++ {
 		if b.env.in.CapsetExcept.Has(n) || effective.Has(n) {
 			continue
 		}
 		bit := posture.CapSet(1) << n
-		t := try{number: n, buf: b.Buffer(24)}
-		t.act = b.do("capset", args(data(capHeader()), data(capData(effective|bit, permitted|bit, inheritable))), child.Call{Need: true, Spends: true})
-		t.back = b.do("capget", args(data(capHeader()), b.at(t.buf)), child.Call{})
-		b.End()
+		t := raise{number: n, buf: b.Buffer(24)}
+		t.act = b.do("capset", args(header, data(capData(effective|bit, permitted|bit, inheritable))), child.Call{Spends: true, SkipNextOnError: true})
+		t.back = b.do("capget", args(header, b.at(t.buf)), child.Call{})
 		tries = append(tries, t)
 	}
+	b.End()
 	r := reading{want: einval, capability: noCap}
 	return func() verdict {
 		if len(tries) == 0 {
 			return noObject("every capability is effective or allowed to be")
 		}
-		list := make([]verdict, len(tries))
-		for k, t := range tries {
-			act, back := b.read(t.act), b.read(t.back)
-			raised := back.OK() && effectiveOf(b.Read(t.buf)).Has(t.number)
-			list[k] = b.env.judgeRaised(r, b.read(reach), act, back, raised, t.number)
-		}
-		return worst(list)
+		return b.env.judgeAll(b, r, reach, tries, func(t raise, back answer) bool {
+			return back.OK() && effectiveOf(b.Read(t.buf)).Has(t.number)
+		})
 	}
+}
+
+// judgeAll reads many attempts of one unit. Where the child died in one, those
+// after it were not made and say nothing.
+func (e *env) judgeAll(b *builder, r reading, reach made, tries []raise, raised func(raise, answer) bool) verdict {
+	var list []verdict
+	for _, t := range tries {
+		act, back := b.read(t.act), b.read(t.back)
+		list = append(list, e.judgeRaised(r, b.read(reach), act, back, raised(t, back), t.number))
+		if act.Signal != 0 {
+			break
+		}
+	}
+	return worst(list)
 }
 
 // judgeRaised reads an attempt to raise one capability.
@@ -115,47 +129,47 @@ func (ambient) build(b *builder) func() verdict {
 	if !ok {
 		return func() verdict { return undecided("the thread's capability sets are not known") }
 	}
-	reach := b.unit("prctl", args(i(prCapAmbient), i(ambientRaise), i(9999), i(0), i(0)), child.Call{})
-	type try struct {
-		act, back made
-		number    int
-	}
-	var tries []try
-	for n := 0; n <= b.env.lastCap; n++ {
-		if bit := posture.CapSet(1) << n; permitted.Has(n) && !inheritable.Has(n) {
-			b.do("capset", args(data(capHeader()), data(capData(effective, permitted, inheritable|bit))), child.Call{Spends: true})
-		}
-		t := try{number: n}
-		t.act = b.do("prctl", args(i(prCapAmbient), i(ambientRaise), i(n), i(0), i(0)), child.Call{Need: true, Spends: true})
-		t.back = b.do("prctl", args(i(prCapAmbient), i(ambientIsSet), i(n), i(0), i(0)), child.Call{})
-		b.End()
-		tries = append(tries, t)
-		// One success proves it; with many permitted, one child each would cost too much.
-		if permitted.Has(n) && len(tries) >= mostAmbient {
-			break
-		}
+	reach := b.unit("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_RAISE", ambientRaise), i(9999), i(0), i(0)), child.Call{})
+	asIs := raises(b)
+	var prepare made
+	var prepared []raise
+	if permitted&^inheritable != 0 {
+		prepare = b.do("capset", args(data(capHeader()), data(capData(effective, permitted, inheritable|permitted))), child.Call{Need: true, Spends: true})
+		prepared = raises(b)
 	}
 	r := reading{want: einval, capability: noCap}
+	isSet := func(_ raise, back answer) bool { return back.OK() && back.Ret == 1 }
 	return func() verdict {
-		list := make([]verdict, len(tries))
-		for k, t := range tries {
-			back := b.read(t.back)
-			list[k] = b.env.judgeRaised(r, b.read(reach), b.read(t.act), back, back.OK() && back.Ret == 1, t.number)
+		v := b.env.judgeAll(b, r, reach, asIs, isSet)
+		if prep := b.read(prepare); prep.OK() {
+			return worst([]verdict{v, b.env.judgeAll(b, r, reach, prepared, isSet)})
+		} else if prep.ok {
+			return worst([]verdict{v, b.env.judge(reading{capability: noCap}, answer{}, prep)})
 		}
-		return worst(list)
+		return v
 	}
 }
 
-// mostAmbient bounds how many permitted capabilities are tried.
-const mostAmbient = 4
+// raises appends a unit that raises every capability there is.
+func raises(b *builder) []raise {
+	var tries []raise
+	for n := 0; n <= b.env.lastCap; n++ {
+		t := raise{number: n}
+		t.act = b.do("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_RAISE", ambientRaise), i(n), i(0), i(0)), child.Call{Spends: true, SkipNextOnError: true})
+		t.back = b.do("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_IS_SET", ambientIsSet), i(n), i(0), i(0)), child.Call{})
+		tries = append(tries, t)
+	}
+	b.End()
+	return tries
+}
 
 // keepCaps sets the flag that lets capabilities survive a change of user ids.
 type keepCaps struct{}
 
 func (keepCaps) build(b *builder) func() verdict {
-	reach := b.unit("prctl", args(i(prSetKeepCaps), i(2)), child.Call{})
-	act := b.do("prctl", args(i(prSetKeepCaps), i(1)), child.Call{Need: true, Spends: true})
-	back := b.do("prctl", args(i(prGetKeepCaps)), child.Call{})
+	reach := b.unit("prctl", args(c("PR_SET_KEEPCAPS", prSetKeepCaps), i(2)), child.Call{})
+	act := b.do("prctl", args(c("PR_SET_KEEPCAPS", prSetKeepCaps), i(1)), child.Call{Need: true, Spends: true})
+	back := b.do("prctl", args(c("PR_GET_KEEPCAPS", prGetKeepCaps)), child.Call{})
 	b.End()
 	r := reading{want: einval, capability: noCap}
 	return func() verdict {
@@ -178,8 +192,8 @@ func (secureBits) build(b *builder) func() verdict {
 		return func() verdict { return undecided("the thread's securebits are not known") }
 	}
 	want := have ^ noAmbientRaise
-	act := b.do("prctl", args(i(prSetSecurebits), i(int(want))), child.Call{Need: true, Spends: true})
-	back := b.do("prctl", args(i(prGetSecurebits)), child.Call{})
+	act := b.do("prctl", args(c("PR_SET_SECUREBITS", prSetSecurebits), i(int(want))), child.Call{Need: true, Spends: true})
+	back := b.do("prctl", args(c("PR_GET_SECUREBITS", prGetSecurebits)), child.Call{})
 	b.End()
 	r := reading{capability: b.entry.capability}
 	return func() verdict {

@@ -12,7 +12,7 @@ type env struct {
 	// filtered is false only where the thread is known to have no filter.
 	filtered bool
 	caps     posture.CapFacts
-	uid      posture.Fact[posture.IDs]
+	uid, gid posture.Fact[posture.IDs]
 	bits     posture.Fact[uint32]
 	lastCap  int
 }
@@ -36,6 +36,7 @@ func newEnv(in Input) *env {
 		prefer(&e.caps.Permitted, t.Caps.Permitted)
 		prefer(&e.caps.Inheritable, t.Caps.Inheritable)
 		prefer(&e.uid, t.UID)
+		prefer(&e.gid, t.GID)
 		prefer(&e.bits, t.Securebits)
 	}
 	return e

@@ -39,13 +39,16 @@ func (p ids) build(b *builder) func() verdict {
 	for k, a := range p.acts {
 		tries[k] = b.do(p.call, a, child.Call{Spends: true})
 	}
-	at := b.Addr(buf).Value()
-	back := b.do(p.readBack, args(i(int(at)), i(int(at)+4), i(int(at)+8)), child.Call{})
+	back := b.do(p.readBack, args(b.at(buf), b.at(buf.From(4)), b.at(buf.From(8))), child.Call{})
 	b.End()
 	return func() verdict {
-		list := make([]verdict, len(tries))
-		for k, t := range tries {
-			list[k] = judgeTaken(b.env, r, b.read(reach), b.read(t), b.read(back), words32(b.Read(buf))[:3])
+		var list []verdict
+		for _, t := range tries {
+			act := b.read(t)
+			list = append(list, judgeTaken(b.env, r, b.read(reach), act, b.read(back), words32(b.Read(buf))[:3]))
+			if act.Signal != 0 {
+				break // those after it were not made
+			}
 		}
 		return worst(list)
 	}
@@ -111,7 +114,11 @@ func (p fsID) judge(e *env, before, set, after answer) verdict {
 	}
 	// The id reads 0 now. If it read 0 before and the facts say otherwise,
 	// it is not the kernel that answers.
-	if uid, ok := e.uid.Get(); ok && p.call == "setfsuid" && e.filtered && uint32(before.Ret) == 0 && uid.FS.Value != 0 {
+	have := e.uid
+	if p.call == "setfsgid" {
+		have = e.gid
+	}
+	if known, ok := have.Get(); ok && e.filtered && uint32(before.Ret) == 0 && known.FS.Value != 0 {
 		return stopped(filterStopped, "a seccomp filter answers 0 in place of the kernel", seen...)
 	}
 	return succeeded("file system id 0 was taken and read back", seen...)
@@ -145,7 +152,7 @@ type personality struct{}
 func (personality) build(b *builder) func() verdict {
 	const noRandomize = 0x0040000
 	reach := b.unit("personality", args(i(0xffffffff)), child.Call{})
-	act := b.do("personality", args(i(noRandomize)), child.Call{Need: true, Spends: true})
+	act := b.do("personality", args(c("ADDR_NO_RANDOMIZE", noRandomize)), child.Call{Need: true, Spends: true})
 	back := b.do("personality", args(i(0xffffffff)), child.Call{})
 	b.End()
 	return func() verdict {

@@ -50,6 +50,8 @@ type reading struct {
 	late bool
 	// past are errors of act that the kernel gives after its permission check.
 	past []syscall.Errno
+	// fails: no kernel answers success to act, so one is a filter's.
+	fails bool
 	// means says what other errors of act mean, beside EPERM and EACCES.
 	means []meaning
 	// capability is what the kernel asks for, or -1.
@@ -100,7 +102,7 @@ func (e *env) killed(reach, act answer) verdict {
 // through reads an act that looks as if it got past the permission check. A
 // filter may answer with any errno, and with success without making the call.
 func (e *env) through(r reading, reach, act answer) verdict {
-	faked := e.filtered && reach.ok && !r.genuine(reach) && reach.Made && reach.Errno == act.Errno && reach.Ret == act.Ret
+	faked := r.fails && act.Errno == 0 || e.filtered && reach.ok && !r.genuine(reach) && reach.Made && reach.Errno == act.Errno && reach.Ret == act.Ret
 	if faked {
 		return stopped(posture.StoppedByFilter, "a seccomp filter answers in place of the kernel", reach, act)
 	}
@@ -127,6 +129,9 @@ func (e *env) refused(r reading, reach, act answer) verdict {
 		if m.errno == act.Errno {
 			return stopped(m.by, "", reach, act)
 		}
+	}
+	if act.Errno == syscall.ENOSYS && r.genuine(reach) {
+		return stopped(posture.StoppedByFilter, "a seccomp filter refuses it: the kernel has the call, since it answered with other arguments", reach, act)
 	}
 	if act.Errno != syscall.EPERM && act.Errno != syscall.EACCES {
 		return undecided("an answer that neither the kernel's permission check nor a filter usually gives", reach, act)

@@ -34,14 +34,14 @@ func aim(b *builder, parent bool) string {
 }
 
 func (p trace) build(b *builder) func() verdict {
-	reach := b.unit("ptrace", args(i(seize), i(0), i(0), i(0)), child.Call{})
+	reach := b.unit("ptrace", args(c("PTRACE_SEIZE", seize), i(0), i(0), i(0)), child.Call{})
 	pid, none := target(b, p.parent)
 	if none != "" {
 		return func() verdict { return noObject(none) }
 	}
-	act := b.do("ptrace", args(i(seize), pid, i(0), i(0)), child.Call{Need: true, Spends: true})
+	act := b.do("ptrace", args(c("PTRACE_SEIZE", seize), pid, i(0), i(0)), child.Call{Need: true, Spends: true})
 	// A second time the kernel refuses, because it is traced already.
-	back := b.do("ptrace", args(i(seize), pid, i(0), i(0)), child.Call{})
+	back := b.do("ptrace", args(c("PTRACE_SEIZE", seize), pid, i(0), i(0)), child.Call{})
 	b.End()
 	r := reading{want: esrch, capability: noCap}
 	return func() verdict {
@@ -129,12 +129,12 @@ type lowPort struct{}
 
 func (lowPort) build(b *builder) func() verdict {
 	text := b.Buffer(16)
-	file := b.do("openat", args(i(atFDCWD), s("/proc/sys/net/ipv4/ip_unprivileged_port_start"), i(syscall.O_RDONLY), i(0)), child.Call{Need: true})
+	file := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/proc/sys/net/ipv4/ip_unprivileged_port_start"), i(syscall.O_RDONLY), i(0)), child.Call{Need: true})
 	b.do("read", args(result(file), b.at(text), i(15)), child.Call{})
 	b.do("close", args(result(file)), child.Call{})
 	b.End()
 	reach := b.unit("bind", args(bad, i(0), i(0)), child.Call{})
-	fd := b.do("socket", args(i(syscall.AF_INET), i(syscall.SOCK_STREAM), i(0)), child.Call{Need: true})
+	fd := b.do("socket", args(c("AF_INET", syscall.AF_INET), c("SOCK_STREAM", syscall.SOCK_STREAM), i(0)), child.Call{Need: true})
 	act := b.do("bind", args(result(fd), data([]byte{2, 0, 0, 1, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}), i(16)), child.Call{})
 	b.do("close", args(result(fd)), child.Call{})
 	b.End()
@@ -160,13 +160,13 @@ type writeExec struct{}
 
 func (writeExec) build(b *builder) func() verdict {
 	const page, rwx = 4096, 7
-	anonymous := i(syscall.MAP_PRIVATE | syscall.MAP_ANON)
+	anonymous := c("MAP_PRIVATE|MAP_ANONYMOUS", syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	call, length := "mmap", i(page)
 	if _, ok := number(call); !ok {
 		call = "mmap2"
 	}
-	reach := b.unit(call, args(i(0), i(0), i(rwx), anonymous, bad, i(0)), child.Call{})
-	act := b.do(call, args(i(0), length, i(rwx), anonymous, bad, i(0)), child.Call{Need: true})
+	reach := b.unit(call, args(i(0), i(0), c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), child.Call{})
+	act := b.do(call, args(i(0), length, c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), child.Call{Need: true})
 	b.do("munmap", args(result(act), length), child.Call{})
 	b.End()
 	r := reading{want: einval, capability: noCap, means: []meaning{{eperm, filterStopped}, {syscall.EACCES, permissionStopped}}}
@@ -205,8 +205,8 @@ func (quota) build(b *builder) func() verdict {
 		other = i(1) // one's own limits may always be read
 	}
 	reach := b.unit("quotactl_fd", args(bad, i(0x80000000|0x99), i(0), i(0)), child.Call{})
-	fd := b.do("openat", args(i(atFDCWD), s("/"), i(syscall.O_RDONLY|syscall.O_DIRECTORY), i(0)), child.Call{Need: true})
-	act := b.do("quotactl_fd", args(result(fd), i(getUserQuota), other, room(128)), child.Call{})
+	fd := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/"), i(syscall.O_RDONLY|syscall.O_DIRECTORY), i(0)), child.Call{Need: true})
+	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_GETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), child.Call{})
 	b.do("close", args(result(fd)), child.Call{})
 	b.End()
 	r := reading{want: ebadf, past: errs(esrch), capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}

@@ -25,7 +25,7 @@ type plain struct {
 }
 
 func (p plain) reading(b *builder) reading {
-	return reading{want: p.want, late: p.late, past: p.past, means: p.means, capability: b.entry.capability}
+	return reading{want: p.want, late: p.late, past: p.past, fails: len(p.past) > 0 && !p.opens, means: p.means, capability: b.entry.capability}
 }
 
 func (p plain) build(b *builder) func() verdict {

@@ -133,6 +133,16 @@ func (b *builder) read(m made) answer {
 	return answer{made: m, Outcome: b.Outcome(m.step), unsteady: b.Unsteady(m.step)}
 }
 
+// returns says what calls return whose results differ from one audit to the
+// next, so that two reports on one unchanged process do not.
+var returns = map[string]string{
+	"bpf": "a descriptor", "fanotify_init": "a descriptor", "fsopen": "a descriptor", "io_uring_setup": "a descriptor",
+	"memfd_create": "a descriptor", "open_tree": "a descriptor", "openat": "a descriptor", "perf_event_open": "a descriptor",
+	"pidfd_open": "a descriptor", "socket": "a descriptor", "userfaultfd": "a descriptor",
+	"clone": "a process id", "clone3": "a process id", "getpid": "a process id", "getppid": "a process id",
+	"mmap": "an address", "mmap2": "an address",
+}
+
 // String puts the answer as strace(1) would.
 func (a answer) String() string {
 	switch {
@@ -144,7 +154,9 @@ func (a answer) String() string {
 		return a.what + ": not made"
 	case a.Errno != 0:
 		return a.what + " = " + names.ErrnoName(int(a.Errno))
-	default:
-		return fmt.Sprintf("%s = %d", a.what, int(a.Ret))
 	}
+	if what, ok := returns[a.call]; ok && a.Ret != 0 {
+		return a.what + " = " + what
+	}
+	return fmt.Sprintf("%s = %d", a.what, int(a.Ret))
 }

@@ -24,6 +24,7 @@ const (
 	wordBytes           // address of a copy of b
 	wordRoom            // address of n zero bytes
 	wordResult          // what an earlier call returned
+	wordAddr            // an address in the shared memory
 )
 
 // bad is all ones: as an address, a descriptor or a set of flags it means
@@ -31,6 +32,7 @@ const (
 var bad = word{kind: wordInt, n: -1}
 
 func i(n int) word                 { return word{kind: wordInt, n: n} }
+func c(name string, n int) word    { return word{kind: wordInt, n: n, s: name} }
 func s(text string) word           { return word{kind: wordString, s: text} }
 func data(b []byte) word           { return word{kind: wordBytes, b: b} }
 func room(n int) word              { return word{kind: wordRoom, n: n} }
@@ -61,12 +63,14 @@ func describe(words []word) string {
 		switch w.kind {
 		case wordString:
 			parts[k] = strconv.Quote(w.s)
-		case wordBytes, wordRoom:
+		case wordBytes, wordRoom, wordAddr:
 			parts[k] = "{…}"
 		case wordResult:
-			parts[k] = "fd"
+			parts[k] = "…"
 		default:
-			parts[k] = number10or16(w.n)
+			if parts[k] = w.s; w.s == "" {
+				parts[k] = number10or16(w.n)
+			}
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -80,4 +84,4 @@ func number10or16(n int) string {
 }
 
 // at is a piece of shared memory that a plan reads back.
-func (b *builder) at(buf child.Buffer) word { return word{kind: wordInt, n: int(b.Addr(buf).Value())} }
+func (b *builder) at(buf child.Buffer) word { return word{kind: wordAddr, n: int(b.Addr(buf).Value())} }

@@ -54,14 +54,25 @@ func run(a *area) {
 		a.cursor = i
 		next := i + 1
 		if s.flags&flagSkip == 0 {
+			before := uintptr(0)
+			if s.flags&flagFork != 0 {
+				before, _, _ = syscall.RawSyscall6(syscall.SYS_GETPID, 0, 0, 0, 0, 0, 0)
+			}
 			ret, errno := enter(a, s)
+			if errno == 0 && ret == 0 && s.flags&flagFork != 0 {
+				// A filter may answer 0 without forking: then this is
+				// still the same process.
+				now, _, e := syscall.RawSyscall6(syscall.SYS_GETPID, 0, 0, 0, 0, 0, 0)
+				inner = e != 0 || now != before
+			}
 			switch {
 			case errno != 0:
 				if s.onErr != none {
 					next = s.onErr
 				}
+			case inner && s.flags&flagFork != 0:
 			case s.flags&flagFork != 0 && ret == 0:
-				inner = true
+				next = s.onErr
 			default:
 				if s.flags&flagSpends != 0 || s.flags&flagSpendsIf != 0 && ret == s.spendsIf {
 					spent = true

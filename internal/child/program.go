@@ -84,6 +84,9 @@ func Int(v int) Arg { return Arg{value: uintptr(v)} }
 // Result returns an argument that is the result of an earlier call.
 func Result(s Step) Arg { return Arg{value: uintptr(s), isRef: true} }
 
+// From returns the part of b that begins at byte n.
+func (b Buffer) From(n int) Buffer { return Buffer{b.off + n, b.size - n} }
+
 // Call is one system call to be made in the child.
 type Call struct {
 	NR   uint32
@@ -97,6 +100,8 @@ type Call struct {
 	SpendsIf *uintptr
 	// SkipNext leaves the next call out where this one succeeds.
 	SkipNext bool
+	// SkipNextOnError leaves the next call out where this one fails.
+	SkipNextOnError bool
 	// Fork says that the call makes a grandchild. It goes on with the next
 	// call and ends before the call with Join, where the child goes on.
 	Fork, Join bool
@@ -218,6 +223,9 @@ func (p *Program) Call(c Call) Step {
 	}
 	if c.SkipNext {
 		s.onOK = uint32(p.steps) + 2
+	}
+	if c.SkipNextOnError {
+		s.onErr = uint32(p.steps) + 2
 	}
 	if c.Need || c.Fork {
 		s.onErr = pending

@@ -15,7 +15,7 @@ import (
 
 // maxChildren bounds how often a run forks: each death and each success of a
 // call that spends its child costs one.
-const maxChildren = 256
+const maxChildren = 512
 
 // wallClone makes wait4(2) see children whose exit signal is not SIGCHLD.
 const wallClone = 0x40000000
