@@ -1,0 +1,32 @@
+// Package collect fills a posture from the kernel: from a verified /proc, and
+// for the calling thread once more from system calls. What it cannot read
+// stays unreadable, with the reason.
+package collect
+
+import (
+	"errors"
+
+	"github.com/selfaudit/selfaudit/internal/procfs"
+)
+
+// Options say what is wanted, and what must not be done.
+type Options struct {
+	// Kept is what audit.Open kept of /proc. It serves audits of self only.
+	Kept *procfs.Kept
+	// Deny maps names of kernel.AuditCalls to the reason why they must not be
+	// made in this process.
+	Deny map[string]string
+	// Descriptors: a policy asks for open descriptors.
+	Descriptors bool
+	// Root: a policy asks for the root directory.
+	Root bool
+}
+
+// Errors of processes that cannot be audited. They come wrapped with the pid.
+var (
+	ErrNoProcess    = errors.New("no such process")
+	ErrEnded        = errors.New("ended during the audit")
+	ErrReused       = errors.New("pid was reused during the audit")
+	ErrZombie       = errors.New("is a zombie")
+	ErrKernelThread = errors.New("is a kernel thread")
+)

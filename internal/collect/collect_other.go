@@ -1,0 +1,26 @@
+//go:build !linux
+
+package collect
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// Self fails outside Linux.
+func Self(context.Context, Options) (*posture.Process, error) { return nil, kernel.ErrNeedsLinux }
+
+// PID fails outside Linux.
+func PID(_ context.Context, pid int, _ Options) (*posture.Process, error) {
+	return nil, fmt.Errorf("process %d: %w", pid, kernel.ErrNeedsLinux)
+}
+
+// OwnSeccomp is not known outside Linux.
+func OwnSeccomp() (mode int, known bool) { return 0, false }
+
+// Host returns the architecture; there is no Linux kernel.
+func Host() (kernelRelease, arch string) { return "", runtime.GOARCH }

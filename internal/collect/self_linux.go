@@ -1,0 +1,170 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+	"github.com/selfaudit/selfaudit/internal/procfs"
+)
+
+// maxReadings is how often two sources that disagree are read: what changed
+// between the one and the other is no contradiction.
+const maxReadings = 4
+
+// collector is one audit under way.
+type collector struct {
+	ctx  context.Context
+	c    *kernel.Calls
+	o    Options
+	p    *posture.Process
+	self bool
+	// tid is the calling thread.
+	tid int
+	// proc is nil where /proc could not be verified or was not asked.
+	proc *procfs.Proc
+	// task is nil where the threads cannot be reached; noTask says why.
+	task   *procfs.Dir
+	noTask error
+	buf    procfs.Buffer
+	stat   procfs.Stat
+}
+
+// Self observes the calling process. The caller has locked the calling
+// goroutine to its thread: what only a thread can say of itself is that
+// thread's. An error means that nothing could be observed.
+func Self(ctx context.Context, o Options) (*posture.Process, error) {
+	pid := kernel.Getpid()
+	a := &collector{
+		ctx: ctx, c: kernel.New(o.Deny), o: o, self: true, tid: kernel.Gettid(),
+		p: &posture.Process{PID: pid, Self: true},
+	}
+	a.openSelf()
+	defer a.close()
+	if err := a.describe(); err != nil {
+		a.loseTask(err)
+	}
+	if err := a.selfThreads(); err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	a.surroundings()
+	return a.p, nil
+}
+
+// openSelf opens the way to the own threads: what was kept, else /proc.
+func (a *collector) openSelf() {
+	if a.o.Kept != nil {
+		a.task, a.noTask = a.o.Kept.Task(a.c, a.tid)
+		return
+	}
+	if a.proc, a.noTask = procfs.Open(a.c); a.noTask != nil {
+		return
+	}
+	a.task, a.noTask = a.openTask()
+}
+
+// openTask opens the target's task directory through its process directory,
+// which stays the same process's however often the number is used again.
+func (a *collector) openTask() (*procfs.Dir, error) {
+	dir, err := a.proc.Process(a.p.PID)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Sub("task")
+}
+
+func (a *collector) close() {
+	if a.task != nil {
+		a.task.Close()
+	}
+	if a.proc != nil {
+		a.proc.Close()
+	}
+}
+
+// loseTask gives up the way to the threads.
+func (a *collector) loseTask(err error) {
+	if a.task != nil {
+		a.task.Close()
+	}
+	a.task, a.noTask = nil, err
+}
+
+// selfThreads fills threads, classes and what the kernel answers, and reads
+// all of it again while the two disagree.
+func (a *collector) selfThreads() error {
+	for range maxReadings {
+		if err := a.ctx.Err(); err != nil {
+			return err
+		}
+		set, err := a.readThreads()
+		if err != nil {
+			return err
+		}
+		a.p.Classes, a.p.Kernel = nil, nil
+		view := a.views()
+		if set != nil {
+			a.p.Threads = set.count
+			a.p.Classes = set.postures(view)
+		}
+		a.askKernel(view)
+		if agree(a.p) {
+			break
+		}
+	}
+	a.withoutProc()
+	a.ownAnswers()
+	return nil
+}
+
+// readThreads returns nil without an error where there is no way to the threads.
+func (a *collector) readThreads() (*threadSet, error) {
+	if a.task == nil {
+		a.p.Threads = posture.Failed[int]("/proc", a.noTask.Error())
+		return nil, nil
+	}
+	set := newThreadSet(a.c, a.task, a.p.PID)
+	if err := set.read(a.ctx); err != nil {
+		return nil, err
+	}
+	set.order()
+	return set, nil
+}
+
+// withoutProc makes the calling thread's own answers its class, where its
+// status cannot be read at all.
+func (a *collector) withoutProc() {
+	if len(a.p.Classes) > 0 || len(a.p.Kernel) == 0 {
+		return
+	}
+	t := a.p.Kernel[0]
+	why := "only /proc shows it: " + a.noTask.Error()
+	t.SeccompFilters = posture.Failed[int]("/proc", why)
+	t.NSpid = posture.Failed[[]int]("/proc", why)
+	t.TracerPID = posture.Failed[int]("/proc", why)
+	t.Umask = posture.Failed[uint32]("/proc", why)
+	t.CoreDumping = posture.Failed[bool]("/proc", why)
+	t.StoreBypass = posture.Failed[string]("/proc", why)
+	t.IndirectBranch = posture.Failed[string]("/proc", why)
+	a.p.Classes = []posture.Class{{Thread: t, TIDs: []int{t.TID}}}
+	a.p.Limits = append(a.p.Limits, "without /proc only the calling thread could be observed: "+a.noTask.Error())
+}
+
+// ownAnswers puts into the classes what the kernel answers the calling thread
+// alone: securebits where the class is that thread, dumpable for all.
+func (a *collector) ownAnswers() {
+	if len(a.p.Kernel) == 0 {
+		return
+	}
+	own := a.p.Kernel[0]
+	for i := range a.p.Classes {
+		c := &a.p.Classes[i]
+		c.Dumpable = own.Dumpable
+		c.Securebits = posture.Failed[uint32]("prctl(PR_GET_SECUREBITS)", "prctl(PR_GET_SECUREBITS): only a thread itself can read its securebits")
+		if len(c.TIDs) == 1 && c.TIDs[0] == own.TID {
+			c.Securebits = own.Securebits
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package procfs
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// ErrClosed means that what was kept is closed, or belongs to another process.
+var ErrClosed = errors.New("the kept /proc is closed, or is another process's")
+
+// Kept is a way to the process's own threads in /proc that stays open across
+// chroot(2) and pivot_root(2). It may be used by several audits at once.
+type Kept struct {
+	fd   int
+	pid  int
+	hole bool
+	stat kernel.FileStat
+}
+
+// Keep keeps the own /proc/self/task: as a detached clone (open_tree(2), Linux
+// 5.2, CAP_SYS_ADMIN), from which no path leads out, or else as a plain
+// descriptor, which is a hole. It fails where /proc cannot be verified. deny
+// names audit calls that must not be made, as for an audit.
+func Keep(deny ...map[string]string) (*Kept, error) {
+	var denied map[string]string
+	for _, m := range deny {
+		denied = m
+	}
+	c := kernel.New(denied)
+	p, err := Open(c)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	task, err := p.root.Sub(strconv.Itoa(p.pid) + "/task")
+	if err != nil {
+		return nil, err
+	}
+	defer task.Close()
+	k := &Kept{fd: -1, pid: p.pid}
+	if k.stat, err = c.Stat(task.fd, task.path); err != nil {
+		return nil, err
+	}
+	if k.fd, err = detach(c, task, k.stat); err == nil {
+		return k, nil
+	}
+	k.hole = true
+	k.fd, err = task.Open(".", kernel.OpenDirectory)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// detach clones the task directory, and makes sure that the clone is of that
+// directory and that ".." does not lead out of it.
+func detach(c *kernel.Calls, task *Dir, want kernel.FileStat) (int, error) {
+	fd, err := c.CloneTree(task.fd, task.path)
+	if err != nil {
+		return -1, err
+	}
+	if err := Detached(c, fd, want); err != nil {
+		kernel.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// Detached returns nil where fd is on a procfs, is the directory that want
+// describes, and ".." from it is that directory again.
+func Detached(c *kernel.Calls, fd int, want kernel.FileStat) error {
+	const shown = "kept /proc/self/task"
+	fs, err := c.Statfs(fd, shown)
+	if err != nil {
+		return err
+	}
+	st, err := c.Stat(fd, shown)
+	if err != nil {
+		return err
+	}
+	up, err := kernel.Open(fd, "..", kernel.OpenPath|kernel.OpenDirectory, shown)
+	if err != nil {
+		return err
+	}
+	defer kernel.Close(up)
+	above, err := c.Stat(up, shown)
+	if err != nil {
+		return err
+	}
+	same := func(a, b kernel.FileStat) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+	if !fs.Proc || !same(st, want) || !same(above, st) || above.MountID != st.MountID {
+		return fmt.Errorf("%s: %w", shown, errLeadsOut)
+	}
+	return nil
+}
+
+var errLeadsOut = errors.New("not a detached clone of the own task directory")
+
+// Close closes what is kept.
+func (k *Kept) Close() error {
+	if k.fd >= 0 {
+		kernel.Close(k.fd)
+		k.fd = -1
+	}
+	return nil
+}
+
+// Hole says whether what is kept is itself a way out of the root directory.
+func (k *Kept) Hole() bool { return k.hole }
+
+// FD is the kept descriptor, which stays the Kept's.
+func (k *Kept) FD() int { return k.fd }
+
+// Stat describes the kept directory as it was verified.
+func (k *Kept) Stat() kernel.FileStat { return k.stat }
+
+// Task opens the kept task directory for one audit. tid is the calling thread,
+// which must be found in it: after fork(2) it would be the parent's.
+func (k *Kept) Task(c *kernel.Calls, tid int) (*Dir, error) {
+	if k.fd < 0 || k.pid != kernel.Getpid() {
+		return nil, ErrClosed
+	}
+	d := &Dir{c: c, fd: k.fd, path: "/proc/" + strconv.Itoa(k.pid) + "/task"}
+	fs, err := c.Statfs(k.fd, d.path)
+	if err != nil {
+		return nil, err
+	}
+	st, err := c.Stat(k.fd, d.path)
+	if err != nil {
+		return nil, err
+	}
+	if !fs.Proc || st.Dev != k.stat.Dev || st.Ino != k.stat.Ino {
+		return nil, ErrClosed
+	}
+	if d.guard, err = keptGuard(c, d, st); err != nil {
+		return nil, err
+	}
+	if d.fd, err = d.Open(".", kernel.OpenDirectory); err != nil {
+		return nil, err
+	}
+	look, err := d.Open(strconv.Itoa(tid), kernel.OpenPath)
+	if err != nil {
+		d.Close()
+		return nil, fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	kernel.Close(look)
+	return d, nil
+}
+
+// keptGuard is as chooseGuard, without fdinfo: that lies outside what is kept.
+func keptGuard(c *kernel.Calls, d *Dir, st kernel.FileStat) (*guard, error) {
+	fd, err := c.OpenBeneath(d.fd, ".", kernel.OpenPath, d.path)
+	if err == nil {
+		kernel.Close(fd)
+		return nil, nil
+	}
+	if !st.HasMountID {
+		return nil, fmt.Errorf("cannot tell whether something is mounted over files of the kept /proc: %w", err)
+	}
+	p := Proc{c: c}
+	return &guard{want: st.MountID, mountID: p.statxMountID}, nil
+}

@@ -1,0 +1,169 @@
+package procfs
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// ErrNotGenuine means that /proc is not a procfs that counts processes as the
+// caller's pid namespace does.
+var ErrNotGenuine = errors.New("/proc is not genuine")
+
+// Proc is a verified /proc, reached through one descriptor. It is for one
+// audit: what is mounted where can change between two.
+type Proc struct {
+	c    *kernel.Calls
+	root *Dir
+	pid  int
+	buf  Buffer
+}
+
+// procRootInode is PROC_ROOT_INO: that of the root of every procfs.
+const procRootInode = 1
+
+// Open opens /proc and verifies it: its type, its inode, and that it knows
+// the caller under the numbers that the kernel answers.
+func Open(c *kernel.Calls) (*Proc, error) {
+	fd, err := kernel.Open(kernel.CurrentDir, "/proc", kernel.OpenDirectory|kernel.OpenNoFollow, "/proc")
+	if err != nil {
+		return nil, err
+	}
+	p := &Proc{c: c, root: &Dir{c: c, fd: fd, path: "/proc"}, pid: kernel.Getpid()}
+	if err := p.verify(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close closes /proc and what Open needed to verify it.
+func (p *Proc) Close() {
+	if p.root.guard != nil && p.root.guard.close != nil {
+		p.root.guard.close()
+	}
+	p.root.Close()
+}
+
+// Dir returns the root of the procfs.
+func (p *Proc) Dir() *Dir { return p.root }
+
+func (p *Proc) verify() error {
+	fs, err := p.c.Statfs(p.root.fd, "/proc")
+	if err != nil {
+		return err
+	}
+	st, err := p.c.Stat(p.root.fd, "/proc")
+	if err != nil {
+		return err
+	}
+	if !fs.Proc {
+		return fmt.Errorf("%w: not a procfs", ErrNotGenuine)
+	}
+	if st.Ino != procRootInode {
+		return fmt.Errorf("%w: not the root of a procfs", ErrNotGenuine)
+	}
+	if p.root.guard, err = p.chooseGuard(st); err != nil {
+		return err
+	}
+	return p.countsAsWeDo()
+}
+
+// chooseGuard returns nil where openat2(2) works, else the comparison of
+// mount ids, from statx(2) or from fdinfo.
+func (p *Proc) chooseGuard(root kernel.FileStat) (*guard, error) {
+	probe, openat2 := p.c.OpenBeneath(p.root.fd, ".", kernel.OpenPath, "/proc")
+	if openat2 == nil {
+		kernel.Close(probe)
+		return nil, nil
+	}
+	if root.HasMountID {
+		return &guard{want: root.MountID, mountID: p.statxMountID}, nil
+	}
+	g, err := p.fdinfoGuard()
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell whether something is mounted over files of /proc: %w; statx(2) shows no mount id; %w", openat2, err)
+	}
+	return g, nil
+}
+
+func (p *Proc) statxMountID(fd int, shown string) (uint64, error) {
+	st, err := p.c.Stat(fd, shown)
+	if err != nil {
+		return 0, err
+	}
+	if !st.HasMountID {
+		return 0, fmt.Errorf("%s: statx(2) shows no mount id", shown)
+	}
+	return st.MountID, nil
+}
+
+// countsAsWeDo verifies that the procfs belongs to our pid namespace. That of
+// another has our number wrong, or has it right by chance: then it knows us
+// under more numbers than one, or not at all.
+func (p *Proc) countsAsWeDo() error {
+	self, err := p.root.Readlink("self")
+	denied := new(kernel.DeniedError)
+	switch {
+	case errors.As(err, &denied):
+		// The pidfd or the status below decides alone.
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrNotGenuine, err)
+	case self != strconv.Itoa(p.pid):
+		return fmt.Errorf("%w: its self is process %.20q, we are %d", ErrNotGenuine, self, p.pid)
+	}
+	fd, err := p.c.PidfdOpen(p.pid)
+	if err != nil {
+		return p.statusNamesUs()
+	}
+	defer kernel.Close(fd)
+	return p.Names(fd, p.pid)
+}
+
+// Names verifies that the procfs knows the process behind a pidfd under the
+// number pid, as its own namespace's number: fdinfo of the pidfd says so.
+func (p *Proc) Names(pidfd, pid int) error {
+	name := strconv.Itoa(p.pid) + "/fdinfo/" + strconv.Itoa(pidfd)
+	data, err := p.root.Read(name, &p.buf)
+	if err != nil {
+		return err
+	}
+	info, err := ParseFDInfo(data)
+	if err != nil {
+		return fmt.Errorf("/proc/%s: %w", name, err)
+	}
+	if info.PID != pid {
+		return fmt.Errorf("%w: it counts process %d as %d", ErrNotGenuine, pid, info.PID)
+	}
+	if pid == p.pid && len(info.NSpid) > 1 {
+		return fmt.Errorf("%w: it belongs to a parent pid namespace", ErrNotGenuine)
+	}
+	return nil
+}
+
+// statusNamesUs verifies the same by our own status, where there is no pidfd.
+func (p *Proc) statusNamesUs() error {
+	name := strconv.Itoa(p.pid) + "/status"
+	data, err := p.root.Read(name, &p.buf)
+	if err != nil {
+		return err
+	}
+	var l Lines
+	l.Scan(data)
+	s := l.Parse("/proc/" + name)
+	if pid, known := s.PID.Get(); !known || pid != p.pid {
+		return fmt.Errorf("%w: /proc/%s is not about process %d", ErrNotGenuine, name, p.pid)
+	}
+	if levels, known := s.NSpid.Get(); !known || len(levels) != 1 || levels[0] != p.pid {
+		return fmt.Errorf("%w: /proc/%s does not show that it is of our pid namespace", ErrNotGenuine, name)
+	}
+	return nil
+}
+
+// Process opens the directory of a process.
+func (p *Proc) Process(pid int) (*Dir, error) { return p.root.Sub(strconv.Itoa(pid)) }
+
+// Self is our own process id, in the procfs's numbers and the kernel's.
+func (p *Proc) Self() int { return p.pid }
