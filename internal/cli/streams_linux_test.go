@@ -66,8 +66,8 @@ func TestSignal(t *testing.T) {
 	}
 }
 
-// What the child has after execve(2) is what a child has that another program
-// starts: here, a shell-free reading of the same sets by the kernel's own file.
+// What the child reports is what the kernel's own file says of another plain
+// program that is started the same way.
 func TestExecChild(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

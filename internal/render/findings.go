@@ -31,6 +31,10 @@ func (t *text) own(s string) string {
 	return printable(s, style{keep: terminal})
 }
 
+// message is a finding's sentence. Its lists are always shortened: what was
+// observed stands below it in full where the text is verbose.
+func message(s string) string { return printable(shorten(s), style{keep: terminal}) }
+
 // raw makes a value as the kernel put it fit for printing. The kernel separates
 // fields by tabs.
 func raw(s string) string {
@@ -60,7 +64,7 @@ func (t *text) gaps(gaps []report.Finding) {
 			t.blank()
 		}
 		t.item(2, f.Severity.String(), severityTones[f.Severity], 12, name(f))
-		t.para(4, t.own(f.Message))
+		t.para(4, message(f.Message))
 		t.line("expected", f.Expected)
 		t.line("observed", f.Observed)
 		t.threads(f.Threads)
@@ -136,7 +140,7 @@ func (t *text) unknowns(unknown []report.Finding) {
 			t.blank()
 		}
 		t.item(2, "unknown", doubtful, 12, t.members(group))
-		t.para(4, t.own(reason(group)))
+		t.para(4, message(reason(group)))
 		if len(group) == 1 {
 			t.line("expected", group[0].Expected)
 			t.line("observed", group[0].Observed)
@@ -179,11 +183,11 @@ func byReason(all []report.Finding) [][]report.Finding {
 
 // why is what a message says after what it is about: "whether it can mount was
 // not tried: WHY".
-func why(message string) string {
-	if _, after, ok := strings.Cut(message, ": "); ok {
+func why(sentence string) string {
+	if _, after, ok := strings.Cut(sentence, ": "); ok {
 		return after
 	}
-	return message
+	return sentence
 }
 
 // reason is the whole message where all of a group say the same, else what they
@@ -211,7 +215,7 @@ func (t *text) passes(all []report.Finding) {
 		if said == "" {
 			said = f.Observed
 		}
-		t.item(2, "pass", good, 8, name(f)+": "+t.own(said))
+		t.item(2, "pass", good, 8, name(f)+": "+message(said))
 	}
 }
 
