@@ -1,8 +1,6 @@
 package probes
 
 import (
-	"syscall"
-
 	"github.com/selfaudit/selfaudit/checks/posture"
 )
 
@@ -45,7 +43,7 @@ func newEnv(in Input) *env {
 // callingThread returns what is known of the calling thread, from the status
 // file first and then from system calls.
 func callingThread(p *posture.Process) []posture.Thread {
-	tid := syscall.Gettid()
+	tid := threadID()
 	var out []posture.Thread
 	for _, c := range p.Classes {
 		for _, t := range c.TIDs {

@@ -151,9 +151,9 @@ type personality struct{}
 
 func (personality) build(b *builder) func() verdict {
 	const noRandomize = 0x0040000
-	reach := b.unit("personality", args(i(0xffffffff)), child.Call{})
+	reach := b.unit("personality", args(c("0xffffffff", -1)), child.Call{})
 	act := b.do("personality", args(c("ADDR_NO_RANDOMIZE", noRandomize)), child.Call{Need: true, Spends: true})
-	back := b.do("personality", args(i(0xffffffff)), child.Call{})
+	back := b.do("personality", args(c("0xffffffff", -1)), child.Call{})
 	b.End()
 	return func() verdict {
 		o, set := b.read(back), b.read(act)

@@ -199,12 +199,12 @@ func (p otherEntry) build(b *builder) func() verdict {
 type quota struct{}
 
 func (quota) build(b *builder) func() verdict {
-	const getUserQuota = 0x800007 << 8
+	getUserQuota := int(int32(-0x80000000 + 0x700)) // QCMD(Q_GETQUOTA, USRQUOTA), a 32-bit word
 	other := i(0)
 	if uid, ok := b.env.uid.Get(); ok && uid.Effective.Value == 0 {
 		other = i(1) // one's own limits may always be read
 	}
-	reach := b.unit("quotactl_fd", args(bad, i(0x80000000|0x99), i(0), i(0)), child.Call{})
+	reach := b.unit("quotactl_fd", args(bad, bad, i(0), i(0)), child.Call{})
 	fd := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/"), i(syscall.O_RDONLY|syscall.O_DIRECTORY), i(0)), child.Call{Need: true})
 	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_GETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), child.Call{})
 	b.do("close", args(result(fd)), child.Call{})

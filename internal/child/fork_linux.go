@@ -25,8 +25,8 @@ const (
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func fork(a *area, pidfd *int32) (uintptr, syscall.Errno) {
-	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, clonePidfd, 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
+func fork(a *area, flags uintptr, pidfd *int32) (uintptr, syscall.Errno) {
+	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, flags, 0, uintptr(unsafe.Pointer(pidfd)), 0, 0, 0)
 	if errno != 0 || pid != 0 {
 		return pid, errno
 	}
@@ -54,16 +54,9 @@ func run(a *area) {
 		a.cursor = i
 		next := i + 1
 		if s.flags&flagSkip == 0 {
-			before := uintptr(0)
-			if s.flags&flagFork != 0 {
-				before, _, _ = syscall.RawSyscall6(syscall.SYS_GETPID, 0, 0, 0, 0, 0, 0)
-			}
 			ret, errno := enter(a, s)
 			if errno == 0 && ret == 0 && s.flags&flagFork != 0 {
-				// A filter may answer 0 without forking: then this is
-				// still the same process.
-				now, _, e := syscall.RawSyscall6(syscall.SYS_GETPID, 0, 0, 0, 0, 0, 0)
-				inner = e != 0 || now != before
+				inner = forked(a)
 			}
 			switch {
 			case errno != 0:
@@ -97,6 +90,22 @@ func run(a *area) {
 	a.done = 1
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&a.done)), futexWake, 1, 0, 0, 0)
 	leave()
+}
+
+// forked tells a grandchild from a child whose filter answered 0 without
+// forking. It asks for the process id only where a control showed that this
+// call is answered by the kernel; else 0 means what it says.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func forked(a *area) bool {
+	control := &a.steps[a.getpid&(maxSteps-1)]
+	if control.state != stateDone || control.errno != 0 || control.ret == 0 {
+		return true
+	}
+	now, _, _ := syscall.RawSyscall6(syscall.SYS_GETPID, 0, 0, 0, 0, 0, 0)
+	return now != control.ret
 }
 
 // enter makes the call of one step.

@@ -62,6 +62,7 @@ type area struct {
 	done   uint32 // futex word: set and woken when the child is about to exit
 	next   uint32 // where the next child goes on, once done
 	prolog uint32 // number of steps that every child makes first
+	getpid uint32 // the step of the prologue that asks for the process id
 	steps  [maxSteps]step
 	data   [maxData]byte
 }

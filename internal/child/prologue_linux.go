@@ -72,6 +72,7 @@ func (p *Program) addPrologue() {
 		p.Call(Call{NR: kernel.SysClockGettime, Args: []Arg{Int(clockMonotonic), p.Addr(pr.clock)}}),
 	}
 	p.End()
+	p.area.getpid = uint32(pr.controls[0])
 	p.area.prolog = uint32(p.steps)
 }
 

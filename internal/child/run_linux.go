@@ -119,7 +119,12 @@ func forkBlocked(a *area, pidfd *int32) (int, error) {
 	if _, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0); e != 0 {
 		return 0, fmt.Errorf("child: rt_sigprocmask: %w", e)
 	}
-	pid, errno := fork(a, pidfd)
+	pid, errno := fork(a, clonePidfd, pidfd)
+	if errno == syscall.EINVAL {
+		// Something that answers for the kernel and knows no pidfds. Such a
+		// child cannot be killed from here; its own timer ends it.
+		pid, errno = fork(a, 0, pidfd)
+	}
 	if _, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0); e != 0 {
 		return 0, fmt.Errorf("child: rt_sigprocmask: %w", e)
 	}
