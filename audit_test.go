@@ -23,6 +23,7 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks"
 	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/internal/fixture/launch"
 	"github.com/selfaudit/selfaudit/internal/kernel"
 	"github.com/selfaudit/selfaudit/internal/names"
 )
@@ -38,16 +39,6 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
-}
-
-// skip leaves a test out for a reason. Under root with SELFAUDIT_NO_SKIP=1
-// there is no reason that counts.
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("SELFAUDIT_NO_SKIP") == "1" && os.Geteuid() == 0 {
-		t.Fatal("must not be skipped here: " + why)
-	}
-	t.Skip(why)
 }
 
 // run returns a command's standard output and fails where the command does.
@@ -539,11 +530,9 @@ process:
 
 func TestTwinsAreToldApart(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		skip(t, "needs Linux")
+		launch.Skip(t, "needs Linux")
 	}
-	if os.Geteuid() != 0 {
-		skip(t, "needs root: the services drop ids that they must have first")
-	}
+	launch.NeedRoot(t)
 	auditctl := filepath.Join(t.TempDir(), "auditctl")
 	run(t, nil, "go", "build", "-o", auditctl, "./cmd/auditctl")
 	file := filepath.Join(t.TempDir(), "twins.yaml")

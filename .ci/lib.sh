@@ -14,11 +14,12 @@ stage() {
 
 total() { printf '\n== all passed in %d s\n' $((SECONDS - started)); }
 
-# install_packages COMMAND=PACKAGE...: installs the packages whose command is missing.
+# install_packages COMMAND=PACKAGES...: installs the packages whose command is missing.
 install_packages() {
 	local missing=() pair
 	for pair in "$@"; do
-		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+		# shellcheck disable=SC2206 # one command may need several packages
+		command -v "${pair%%=*}" >/dev/null || missing+=(${pair#*=})
 	done
 	((${#missing[@]})) || return 0
 	if [[ $(id -u) != 0 ]]; then

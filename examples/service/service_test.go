@@ -23,20 +23,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/selfaudit/selfaudit/internal/fixture/launch"
 	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // patience bounds each wait for a service; a healthy one takes a hundredth.
 const patience = 60 * time.Second
-
-// needRoot skips, or fails where nothing may be skipped.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	t.Skip("needs root: a service drops privileges that it must have first")
-}
 
 // buildDir holds the built service until TestMain removes it.
 var buildDir string
@@ -101,7 +93,7 @@ func address() string {
 }
 
 func TestRightPlanServes(t *testing.T) {
-	needRoot(t)
+	launch.NeedRoot(t)
 	for name, args := range map[string][]string{
 		"own root":      nil,
 		"chroot":        {"-chroot", t.TempDir()},
@@ -189,7 +181,7 @@ func logged(stderr string) (found []finding) {
 }
 
 func TestMistakesAreRefused(t *testing.T) {
-	needRoot(t)
+	launch.NeedRoot(t)
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
 			want, listed := refusals[m.name]

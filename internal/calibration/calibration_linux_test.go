@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,6 +25,18 @@ func sysctl(name, value string) func() bool {
 	return func() bool {
 		b, err := os.ReadFile("/proc/sys/" + name)
 		return err == nil && strings.TrimSpace(string(b)) == value
+	}
+}
+
+// sysctlAtMost says whether a file of /proc/sys has this number or a lower one.
+func sysctlAtMost(name string, most int) func() bool {
+	return func() bool {
+		b, err := os.ReadFile("/proc/sys/" + name)
+		if err != nil {
+			return false
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+		return err == nil && n <= most
 	}
 }
 
@@ -67,6 +80,7 @@ var containers = []struct {
 		{id: "probe.userns-clone", because: "every user may make user namespaces", where: userNamespaces},
 		{id: "probe.userns-clone3", because: "every user may make user namespaces", where: userNamespaces},
 		{id: "probe.io-uring-setup", because: "every user may set up io_uring", where: ioUring},
+		{id: "probe.perf-event-open", because: "every user may measure processes of its own", where: sysctlAtMost("kernel/perf_event_paranoid", 2)},
 		{id: "probe.keyctl", because: "every user has keyrings"},
 		{id: "probe.add-key", because: "every user has keyrings"},
 	}},

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/selfaudit/selfaudit/internal/fixture/launch"
 )
 
 const image = "localhost/calibration:1"
@@ -22,26 +24,14 @@ type engine struct {
 	auditctl string
 }
 
-// skip leaves a test out for a reason. Under root with SELFAUDIT_NO_SKIP=1
-// there is no reason that counts.
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("SELFAUDIT_NO_SKIP") == "1" && os.Geteuid() == 0 {
-		t.Fatal("must not be skipped here: " + why)
-	}
-	t.Skip(why)
-}
-
 // newEngine builds auditctl and something that sleeps, both static, and makes
 // an image of the two.
 func newEngine(t *testing.T) *engine {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		skip(t, "needs root: containers without a user namespace")
-	}
+	launch.NeedRoot(t)
 	for _, tool := range []string{"podman", "runc"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, "needs "+tool+": "+err.Error())
+			launch.Skip(t, "needs "+tool+": "+err.Error())
 		}
 	}
 	// Not t.TempDir: the store holds what only podman should remove first.
