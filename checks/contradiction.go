@@ -107,7 +107,7 @@ func (a *audited) compareExec() (bool, *report.Finding) {
 		}
 		c.Securebits = bits
 		computed := Execve(c)
-		if really == computed || really == execveBefore617(c) {
+		if really == computed || really == execveByRealIDs(c) {
 			return true, nil
 		}
 		f := blank(contradictionID, report.Gap)

@@ -36,9 +36,11 @@ func Execve(c Credentials) posture.CapSets {
 	return execve(c, !inGroups(c), c.NoNewPrivs)
 }
 
-// execveBefore617 is Execve for kernels before Linux 6.17. They took every
-// program for a set-ID one where effective and real ids differ.
-func execveBefore617(c Credentials) posture.CapSets {
+// execveByRealIDs is Execve for older kernels. Until the middle of 2025 Linux
+// took every program for a set-ID one where effective and real ids differ, and
+// cleared the ambient set. For a verdict the wider answer counts on any kernel:
+// a thread needs no privilege to make its real ids equal to its effective ones.
+func execveByRealIDs(c Credentials) posture.CapSets {
 	differ := c.UID.Effective.Value != c.UID.Real.Value || c.GID.Effective.Value != c.GID.Real.Value
 	return execve(c, differ, c.NoNewPrivs)
 }
