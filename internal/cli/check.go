@@ -138,8 +138,9 @@ func (c *command) write(ctx context.Context, run *checkRun, r *report.Report) er
 
 // explain turns an error of an audit into what the command says of it.
 func explain(run *checkRun, err error) error {
+	said := errors.New(strings.TrimPrefix(err.Error(), "audit: "))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return hint(fmt.Errorf("nothing was found out within %v: %w", run.timeout, err), "allow more with --timeout")
+		return hint(fmt.Errorf("nothing was found out within %v: %w", run.timeout, said), "allow more with --timeout")
 	}
-	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "audit: "))
+	return said
 }

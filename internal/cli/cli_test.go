@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -121,6 +122,18 @@ func TestLinuxAuditOptions(t *testing.T) {
 	for _, arg := range []string{"check", "-h", "--help", "-", "--", "--pid", "", "-x", "--signals"} {
 		if isLinuxAudit(arg) {
 			t.Errorf("%s is taken for Linux Audit's", arg)
+		}
+	}
+}
+
+func TestCommitOf(t *testing.T) {
+	for want, settings := range map[string][]debug.BuildSetting{
+		"unknown":       {{Key: "CGO_ENABLED", Value: "0"}},
+		"abc":           {{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "false"}},
+		"def, modified": {{Key: "vcs.modified", Value: "true"}, {Key: "vcs.revision", Value: "def"}},
+	} {
+		if got := commitOf(settings); got != want {
+			t.Errorf("commitOf(%v) = %q, want %q", settings, got, want)
 		}
 	}
 }

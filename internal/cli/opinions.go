@@ -57,7 +57,8 @@ func secondOpinions(ctx context.Context, target report.Target) []string {
 }
 
 var (
-	errFiltered = errors.New("a seccomp filter or strict mode is in force here, and nothing tells which calls the libraries make")
+	errFiltered = errors.New("a seccomp filter is in force here, and it may kill for a call that the libraries make")
+	errMode     = errors.New("whether a seccomp filter is in force here is not known, and it may kill for a call that the libraries make")
 	errReplaced = errors.New("the process is not the one that was audited any more")
 )
 
@@ -65,7 +66,10 @@ var (
 func readAgain(ctx context.Context, target report.Target) (*posture.Process, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if mode, known := collect.OwnSeccomp(); !known || mode != 0 {
+	switch mode, known := collect.OwnSeccomp(); {
+	case !known:
+		return nil, errMode
+	case mode != 0:
 		return nil, errFiltered
 	}
 	var p *posture.Process

@@ -107,7 +107,18 @@ func (t *text) facts(r *report.Report) {
 	if t.verbose && r.Policy.SHA256 != "" {
 		t.fact("sha256", Safe(r.Policy.SHA256))
 	}
-	t.fact("host", "Linux "+Safe(r.Host.Kernel)+", "+Safe(r.Host.Arch))
+	t.fact("host", hostLine(r.Host))
+}
+
+func hostLine(h report.Host) string {
+	kernel, arch := "kernel version unknown", "architecture unknown"
+	if h.Kernel != "" {
+		kernel = "Linux " + Safe(h.Kernel)
+	}
+	if h.Arch != "" {
+		arch = Safe(h.Arch)
+	}
+	return kernel + ", " + arch
 }
 
 func policyLine(p report.Policy) string {
