@@ -68,7 +68,7 @@ func (capset) build(b *builder) func() verdict {
 			continue
 		}
 		bit := posture.CapSet(1) << n
-		t := raise{number: n, buf: b.Buffer(24)}
+		t := raise{number: n, buf: b.ones(24)}
 		t.act = b.do("capset", args(header, data(capData(effective|bit, permitted|bit, inheritable))), child.Call{Spends: true, SkipNextOnError: true})
 		t.back = b.do("capget", args(header, b.at(t.buf)), child.Call{})
 		tries = append(tries, t)

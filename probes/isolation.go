@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"syscall"
 
+	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
 	"github.com/selfaudit/selfaudit/internal/names"
 )
@@ -35,7 +36,7 @@ func (p userns) build(b *builder) func() verdict {
 	forks := p.call != "unshare"
 	reach := b.unit(p.call, reachWords, child.Call{})
 	act := b.do(p.call, actWords, child.Call{Need: true, Spends: !forks, Fork: forks})
-	sets := b.Buffer(24)
+	sets := b.ones(24)
 	back := b.do("capget", args(data(capHeader()), b.at(sets)), child.Call{})
 	uses := []made{
 		b.do("chroot", args(s("/")), child.Call{}),
@@ -59,7 +60,7 @@ func (p userns) build(b *builder) func() verdict {
 		got := b.read(back)
 		all := got.OK() && effectiveOf(b.Read(sets)).Has(capSysAdmin)
 		drop := b.read(dropped)
-		return p.judge(v, got, all, drop.OK() && drop.Ret == 0, readAll(b, uses))
+		return judgeUsed(b.env, v, got, all, drop.OK() && drop.Ret == 0, readAll(b, uses))
 	}
 }
 
@@ -77,7 +78,7 @@ func readAll(b *builder, list []made) []answer {
 }
 
 // judge reads what could be done in a namespace that was made, or said to be.
-func (p userns) judge(v verdict, got answer, all, dropped bool, uses []answer) verdict {
+func judgeUsed(e *env, v verdict, got answer, all, dropped bool, uses []answer) verdict {
 	seen := append(append(v.seen, got), uses...)
 	used := dropped
 	for _, u := range uses {
@@ -87,12 +88,14 @@ func (p userns) judge(v verdict, got answer, all, dropped bool, uses []answer) v
 		}
 	}
 	switch {
-	case used && (all || dropped):
+	case used && (all || dropped || !e.filtered):
 		return succeeded("a user namespace was made and a capability used in it", seen...)
+	case used:
+		return undecided("a call that takes a capability succeeded, and whether the namespace gave it could not be read back", seen...)
 	case got.OK() && !all:
 		return stopped(permissionStopped, "the namespace gives no capabilities, or was not made at all", seen...)
 	case all:
-		return stopped(filterStopped, "a user namespace was made; every use of a capability that was tried in it was refused", seen...)
+		return stopped(posture.StoppedUnknown, "a user namespace was made; every use of a capability that was tried in it was refused", seen...)
 	default:
 		return undecided("whether a capability works in the namespace could not be read back", seen...)
 	}

@@ -111,7 +111,7 @@ func (e *env) through(r reading, reach, act answer) verdict {
 
 // refused reads an error of act.
 func (e *env) refused(r reading, reach, act answer) verdict {
-	filter := e.filtered && reach.ok && !r.late && !r.genuine(reach)
+	filter := e.filtered && reach.ok && !r.late && !r.genuine(reach) && likeFilter(reach, act)
 	lacking := e.lacks(r.capability)
 	switch {
 	case act.Errno == syscall.ENOSYS && e.filtered && (!reach.ok || reach.Errno == syscall.ENOSYS):
@@ -137,6 +137,18 @@ func (e *env) refused(r reading, reach, act answer) verdict {
 		return undecided("an answer that neither the kernel's permission check nor a filter usually gives", reach, act)
 	}
 	return e.denied(r, reach, act)
+}
+
+// likeFilter says that a filter may have answered act: with what it answered
+// reach, or with what filters usually answer. Anything else may be a kernel
+// that looks at arguments in another order, and proves nothing.
+func likeFilter(reach, act answer) bool {
+	switch act.Errno {
+	case syscall.EPERM, syscall.EACCES, syscall.ENOSYS:
+		return true
+	default:
+		return reach.Made && reach.Errno == act.Errno
+	}
 }
 
 // denied reads EPERM and EACCES where reach does not show a filter.

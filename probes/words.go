@@ -85,3 +85,13 @@ func number10or16(n int) string {
 
 // at is a piece of shared memory that a plan reads back.
 func (b *builder) at(buf child.Buffer) word { return word{kind: wordAddr, n: int(b.Addr(buf).Value())} }
+
+// ones returns shared memory full of ones. A filter that answers success
+// without making the call leaves them, and they never read as an empty set.
+func (b *builder) ones(size int) child.Buffer {
+	buf := b.Buffer(size)
+	for k := range b.Read(buf) {
+		b.Read(buf)[k] = 0xff
+	}
+	return buf
+}
