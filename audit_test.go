@@ -70,7 +70,7 @@ var rooms = map[string][]string{
 	"internal/collect":           {"internal/procfs", "internal/kernel", "checks/posture"},
 	"probes":                     {"checks/posture", "internal/child", "internal/kernel", "internal/names"},
 	"internal/auditopt":          {"checks/posture"},
-	"audit":                      {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/procfs", "probes"},
+	"audit":                      {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/names", "internal/procfs", "probes"},
 	"audit/policyfile":           {"checks/policy", "internal/names"},
 	"internal/render":            {"checks/report"},
 	"internal/cli":               {"*"},
