@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 type testPosture struct {
 	name   string
 	drop   bool   // to user 65534 without capabilities
+	userns bool   // in a new user namespace without any id
 	lower  bool   // effective capabilities emptied, permitted ones kept
 	chroot bool   // into a directory that holds one directory
 	action uint32 // of a filter on every call of the catalogue
@@ -56,6 +57,7 @@ type testPosture struct {
 var testPostures = []testPosture{
 	{name: "allowed"},
 	{name: "permission", drop: true},
+	{name: "unmapped", userns: true},
 	{name: "lowered", lower: true},
 	{name: "chrooted", chroot: true},
 	{name: "errno", filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
@@ -82,7 +84,7 @@ func inPosture(name string) error {
 	}
 	want := testPostures[k]
 	peer := &Peer{PID: 1, Why: "process 1"}
-	if !want.drop {
+	if !want.drop && !want.userns {
 		// As root with all capabilities, on a process of its own.
 		victim := exec.Command("sleep", "60")
 		victim.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL}
@@ -251,6 +253,10 @@ func load(action uint32, calls []string) error {
 func try(t *testing.T, name string) map[string]posture.Attempt {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
+	if name == "unmapped" {
+		// By the parent: a process with threads cannot do it itself.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
+	}
 	root := t.TempDir()
 	if err := os.Mkdir(root+"/empty", 0o755); err != nil {
 		t.Fatal(err)
@@ -345,6 +351,18 @@ func TestStoppedByPermission(t *testing.T) {
 			}
 		case a.Outcome != posture.Stopped || a.By != posture.StoppedByCapability && a.By != posture.StoppedByPermission:
 			t.Errorf("no capability, no filter: %s", describeAttempt(a))
+		}
+	}
+}
+
+// TestUnmapped: in a user namespace that maps no id there is no id 0 to take,
+// and the capabilities in it are worth nothing outside.
+func TestUnmapped(t *testing.T) {
+	needRoot(t)
+	attempts := try(t, "unmapped")
+	for _, name := range []string{"setuid-root", "setgid-root", "setresuid-root", "setresgid-root", "setreuid-root", "setregid-root", "setgroups", "bpf", "reboot", "settimeofday", "open-by-handle-at"} {
+		if a := attempts[name]; a.Outcome != posture.Stopped {
+			t.Errorf("%s", describeAttempt(a))
 		}
 	}
 }

@@ -27,7 +27,7 @@ type ids struct {
 
 func (p ids) build(b *builder) func() verdict {
 	var reach made
-	r := reading{want: einval, capability: b.entry.capability}
+	r := reading{want: einval, capability: b.entry.capability, means: notMapped()}
 	if len(p.reach) > 0 {
 		reach = b.unit(p.call, p.reach, child.Call{})
 	} else {
@@ -54,6 +54,10 @@ func (p ids) build(b *builder) func() verdict {
 		return worst(list)
 	}
 }
+
+// notMapped is how the kernel answers where the user namespace has no id 0:
+// user_namespaces(7).
+func notMapped() []meaning { return []meaning{{einval, permissionStopped}} }
 
 func keepAll(n int) []word {
 	out := make([]word, n)
@@ -136,7 +140,7 @@ func (groups) build(b *builder) func() verdict {
 	act := b.do("setgroups", args(i(1), data(make([]byte, 4))), child.Call{Need: true, Spends: true})
 	back := b.do("getgroups", args(i(1), b.at(list)), child.Call{})
 	b.End()
-	r := reading{want: einval, late: true, capability: b.entry.capability}
+	r := reading{want: einval, late: true, capability: b.entry.capability, means: notMapped()}
 	return func() verdict {
 		got := words32(b.Read(list))[:1]
 		if o := b.read(back); o.OK() && o.Ret != 1 {
