@@ -3,8 +3,10 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -79,10 +81,25 @@ func Open(opts ...Option) (*Auditor, error) {
 	if c.pid != 0 {
 		return nil, errors.New("audit: Open keeps the own /proc: WithPID cannot name another process")
 	}
-	if c.kept, err = procfs.Keep(); err != nil {
-		return nil, err
+	if err := c.keep(); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
 	}
 	return &Auditor{config: c}, nil
+}
+
+func (c *config) keep() error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	// The child that finds out what a filter kills for is forked from this
+	// thread, and keeping is for this thread's filter.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	deny, err := c.denied(ctx)
+	if err != nil {
+		return err
+	}
+	c.kept, err = procfs.Keep(deny)
+	return err
 }
 
 // Check audits once, as the function Check does. After Close its error is

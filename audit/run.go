@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks"
@@ -15,6 +17,7 @@ import (
 	"github.com/selfaudit/selfaudit/internal/child"
 	"github.com/selfaudit/selfaudit/internal/collect"
 	"github.com/selfaudit/selfaudit/internal/kernel"
+	"github.com/selfaudit/selfaudit/internal/names"
 	"github.com/selfaudit/selfaudit/probes"
 )
 
@@ -77,7 +80,7 @@ func (c *config) observe(ctx context.Context) (*posture.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.try(ctx, p)
+	c.try(ctx, p, deny)
 	return p, nil
 }
 
@@ -99,27 +102,75 @@ func (c *config) denied(ctx context.Context) (map[string]string, error) {
 	// No child went first, so any of the calls may be one that kills.
 	deny = make(map[string]string, len(calls))
 	for _, call := range calls {
-		deny[call.Name] = fmt.Sprintf("not made: a filter is loaded and no child could try it first: %v", err)
+		deny[call.Name] = fmt.Sprintf("not made: a filter is loaded and no child could try it first: %v", named(err))
 	}
 	return deny, nil
 }
 
 // try makes the attempts that the policy asks for.
-func (c *config) try(ctx context.Context, p *posture.Process) {
+func (c *config) try(ctx context.Context, p *posture.Process, deny map[string]string) {
 	if !c.probes {
 		p.NotProbed = notProbedOff
 		return
 	}
-	if names := c.policy.Probes.Names(); len(names) > 0 {
-		var err error
-		p.Attempts, err = probes.Run(ctx, probes.Input{Names: names, Process: p, CapsetExcept: c.granted(p)})
-		if err != nil {
-			p.NotProbed = err.Error()
-		}
+	if err := c.attempt(ctx, p, deny); err != nil {
+		p.NotProbed = err.Error()
 	}
 	if child := auditopt.From(ctx).ExecChild; child != nil {
 		p.AfterExec = child(ctx)
 	}
+}
+
+// attempt makes all attempts once, and those on another process for each that
+// was found. The error says why some were not made.
+func (c *config) attempt(ctx context.Context, p *posture.Process, deny map[string]string) error {
+	in := probes.Input{Names: c.policy.Probes.Names(), Process: p, CapsetExcept: c.granted(p)}
+	var onPeers []string
+	for _, name := range in.Names {
+		if needsPeer(name) {
+			onPeers = append(onPeers, name)
+		}
+	}
+	var peers []probes.Peer
+	var errPeer error
+	if len(onPeers) > 0 {
+		if peers, errPeer = findPeers(deny, p); errPeer != nil {
+			errPeer = fmt.Errorf("looking for another user's process: %w", errPeer)
+			in.Names = slices.DeleteFunc(in.Names, needsPeer)
+		}
+	}
+	if len(in.Names) == 0 {
+		return errPeer
+	}
+	if len(peers) > 0 {
+		in.Peer, peers = &peers[0], peers[1:]
+	}
+	var err error
+	p.Attempts, err = probes.Run(ctx, in)
+	for i := range peers {
+		if err != nil {
+			break
+		}
+		in.Names, in.Peer = onPeers, &peers[i]
+		var more []posture.Attempt
+		more, err = probes.Run(ctx, in)
+		p.Attempts = append(p.Attempts, more...)
+	}
+	return errors.Join(errPeer, named(err))
+}
+
+// named adds the errno's name, which a person looks for in a manual page.
+func named(err error) error {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, names.ErrnoName(int(errno)))
+}
+
+// needsPeer says whether an attempt is made on another process.
+func needsPeer(attempt string) bool {
+	return attempt == "ptrace" || attempt == "process-vm-readv"
 }
 
 // granted are the capabilities that the attempt to regain some leaves out:

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package audit
+
+import (
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+	"github.com/selfaudit/selfaudit/probes"
+)
+
+func findPeers(map[string]string, *posture.Process) ([]probes.Peer, error) {
+	return nil, kernel.ErrNeedsLinux
+}
