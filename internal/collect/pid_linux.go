@@ -31,6 +31,7 @@ func observe(ctx context.Context, pid int, o Options) (*posture.Process, error) 
 	if err != nil {
 		return nil, err
 	}
+	a.tools = append(a.tools, held)
 	defer kernel.Close(held)
 	defer a.close()
 	if err := a.open(held); err != nil {
@@ -48,7 +49,10 @@ func observe(ctx context.Context, pid int, o Options) (*posture.Process, error) 
 		}
 	}
 	a.surroundings()
-	return a.p, a.still(held)
+	if err := a.still(held); err != nil {
+		return nil, err
+	}
+	return a.p, nil
 }
 
 // hold takes the pidfd that everything else is checked against. It is -1

@@ -27,8 +27,10 @@ type collector struct {
 	// task is nil where the threads cannot be reached; noTask says why.
 	task   *procfs.Dir
 	noTask error
-	buf    procfs.Buffer
-	stat   procfs.Stat
+	// tools are descriptors that the audit holds beside those.
+	tools []int
+	buf   procfs.Buffer
+	stat  procfs.Stat
 }
 
 // Self observes the calling process. The caller has locked the calling

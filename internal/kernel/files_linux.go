@@ -226,3 +226,9 @@ func (c *Calls) CloneTree(fd int, shown string) (int, error) {
 	}
 	return tree, nil
 }
+
+// Major and Minor take a device number apart: makedev(3).
+func Major(dev uint64) uint32 { return unix.Major(dev) }
+
+// Minor is the other half of Major.
+func Minor(dev uint64) uint32 { return unix.Minor(dev) }

@@ -55,11 +55,22 @@ func (c *Calls) SinceBoot() (time.Duration, error) {
 // SameFiles says whether two threads share one table of descriptors: kcmp(2)
 // with KCMP_FILES, Linux 3.5. It needs ptrace access to both.
 func (c *Calls) SameFiles(tid1, tid2 int) (bool, error) {
+	const kcmpFiles = 2
+	return c.same(tid1, tid2, kcmpFiles)
+}
+
+// SameFS says whether two threads share root and working directory: kcmp(2)
+// with KCMP_FS, Linux 3.5. It needs ptrace access to both.
+func (c *Calls) SameFS(tid1, tid2 int) (bool, error) {
+	const kcmpFS = 3
+	return c.same(tid1, tid2, kcmpFS)
+}
+
+func (c *Calls) same(tid1, tid2, what int) (bool, error) {
 	if err := c.gate(callKcmp); err != nil {
 		return false, err
 	}
-	const kcmpFiles = 2
-	r, _, errno := unix.RawSyscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	r, _, errno := unix.RawSyscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), uintptr(what), 0, 0, 0)
 	if errno != 0 {
 		return false, fail("kcmp(2)", "threads "+strconv.Itoa(tid1)+" and "+strconv.Itoa(tid2), errno)
 	}

@@ -27,7 +27,8 @@ type Dir struct {
 type guard struct {
 	want    uint64
 	mountID func(fd int, shown string) (uint64, error)
-	close   func()
+	// dir is a descriptor that the guard holds, or -1.
+	dir int
 }
 
 func (g *guard) check(fd int, shown string) error {
@@ -204,4 +205,15 @@ func ReadUnverified(path string) ([]byte, error) {
 	defer kernel.Close(fd)
 	var b Buffer
 	return b.read(fd, path)
+}
+
+// OpenNamespace opens a namespace by its magic link, for setns(2). What lies
+// behind such a link is no device or pipe, whoever's process it is.
+func (d *Dir) OpenNamespace(name string) (int, error) {
+	link, err := d.Open(name, kernel.OpenPath)
+	if err != nil {
+		return -1, err
+	}
+	kernel.Close(link)
+	return kernel.Open(d.fd, name, 0, d.path+"/"+name)
 }

@@ -28,7 +28,7 @@ func (p *Proc) fdinfoGuard() (*guard, error) {
 		kernel.Close(dir)
 		return nil, err
 	}
-	return &guard{want: root, mountID: info.mountID, close: func() { kernel.Close(dir) }}, nil
+	return &guard{want: root, mountID: info.mountID, dir: dir}, nil
 }
 
 func (p *Proc) challenge(info *fdinfo) error {

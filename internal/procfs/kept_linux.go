@@ -69,36 +69,6 @@ func detach(c *kernel.Calls, task *Dir, want kernel.FileStat) (int, error) {
 	return fd, nil
 }
 
-// Detached returns nil where fd is on a procfs, is the directory that want
-// describes, and ".." from it is that directory again.
-func Detached(c *kernel.Calls, fd int, want kernel.FileStat) error {
-	const shown = "kept /proc/self/task"
-	fs, err := c.Statfs(fd, shown)
-	if err != nil {
-		return err
-	}
-	st, err := c.Stat(fd, shown)
-	if err != nil {
-		return err
-	}
-	up, err := kernel.Open(fd, "..", kernel.OpenPath|kernel.OpenDirectory, shown)
-	if err != nil {
-		return err
-	}
-	defer kernel.Close(up)
-	above, err := c.Stat(up, shown)
-	if err != nil {
-		return err
-	}
-	same := func(a, b kernel.FileStat) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
-	if !fs.Proc || !same(st, want) || !same(above, st) || above.MountID != st.MountID {
-		return fmt.Errorf("%s: %w", shown, errLeadsOut)
-	}
-	return nil
-}
-
-var errLeadsOut = errors.New("not a detached clone of the own task directory")
-
 // Close closes what is kept.
 func (k *Kept) Close() error {
 	if k.fd >= 0 {
@@ -161,5 +131,5 @@ func keptGuard(c *kernel.Calls, d *Dir, st kernel.FileStat) (*guard, error) {
 		return nil, fmt.Errorf("cannot tell whether something is mounted over files of the kept /proc: %w", err)
 	}
 	p := Proc{c: c}
-	return &guard{want: st.MountID, mountID: p.statxMountID}, nil
+	return &guard{want: st.MountID, mountID: p.statxMountID, dir: -1}, nil
 }

@@ -41,10 +41,18 @@ func Open(c *kernel.Calls) (*Proc, error) {
 
 // Close closes /proc and what Open needed to verify it.
 func (p *Proc) Close() {
-	if p.root.guard != nil && p.root.guard.close != nil {
-		p.root.guard.close()
+	for _, fd := range p.Descriptors() {
+		kernel.Close(fd)
 	}
-	p.root.Close()
+}
+
+// Descriptors are those that the verified /proc itself holds.
+func (p *Proc) Descriptors() []int {
+	held := []int{p.root.fd}
+	if p.root.guard != nil {
+		held = append(held, p.root.guard.dir)
+	}
+	return held
 }
 
 // Dir returns the root of the procfs.
@@ -80,7 +88,7 @@ func (p *Proc) chooseGuard(root kernel.FileStat) (*guard, error) {
 		return nil, nil
 	}
 	if root.HasMountID {
-		return &guard{want: root.MountID, mountID: p.statxMountID}, nil
+		return &guard{want: root.MountID, mountID: p.statxMountID, dir: -1}, nil
 	}
 	g, err := p.fdinfoGuard()
 	if err != nil {
