@@ -36,7 +36,7 @@ func Check(ctx context.Context, opts ...Option) (*Report, error) {
 func MustBeConfined(opts ...Option) {
 	c, err := configure(opts)
 	if err != nil {
-		refuse(slog.Default(), nil, err)
+		refuse(c.log(), nil, err)
 	}
 	c.must()
 }
@@ -48,7 +48,7 @@ func MustBeConfined(opts ...Option) {
 func Handler(opts ...Option) http.Handler {
 	c, err := configure(opts)
 	if err != nil {
-		return &handler{audit: func(context.Context) (*Report, error) { return nil, err }, log: slog.Default}
+		return &handler{audit: func(context.Context) (*Report, error) { return nil, err }, log: c.log}
 	}
 	return &handler{audit: c.run, log: c.log}
 }

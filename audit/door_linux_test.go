@@ -81,7 +81,7 @@ func TestMustBeConfinedInconclusive(t *testing.T) {
 func TestMustBeConfinedReturns(t *testing.T) {
 	pol := &policy.Policy{Name: "own ids", Process: policy.Process{User: policy.User{UID: &policy.ID{Exact: uint32(os.Getuid())}}}}
 	audit.MustBeConfined(audit.WithPolicy(pol))
-	a, err := audit.Open(audit.WithPolicy(pol))
+	a, err := audit.Open(audit.WithPolicy(pol), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

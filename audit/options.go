@@ -96,7 +96,8 @@ func WithoutProbes() Option {
 	return func(c *config) { c.probes = false }
 }
 
-// configure returns what the options come to, or all that is wrong with them.
+// configure returns what the options come to, and all that is wrong with them.
+// It returns a config, for its logger, also where something is wrong.
 func configure(opts []Option) (*config, error) {
 	c := &config{timeout: DefaultTimeout, probes: true}
 	for _, o := range opts {
@@ -107,12 +108,12 @@ func configure(opts []Option) (*config, error) {
 		o(c)
 	}
 	if err := errors.Join(c.errs...); err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
+		return c, fmt.Errorf("audit: %w", err)
 	}
 	if c.policy == nil {
 		p, ok := policy.Builtin("confined")
 		if !ok {
-			return nil, errors.New("audit: no built-in policy \"confined\"")
+			return c, errors.New("audit: no built-in policy \"confined\"")
 		}
 		c.policy = p
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,7 +42,7 @@ func TestWrongOptions(t *testing.T) {
 				t.Errorf("Open: %v, %v", a, err)
 			}
 			var e *audit.NotConfinedError
-			if err := panicOf(func() { audit.MustBeConfined(w.opt) }); !errors.As(err, &e) || e.Cause == nil || !strings.Contains(e.Error(), w.says) {
+			if err := panicOf(func() { audit.MustBeConfined(quiet, w.opt) }); !errors.As(err, &e) || e.Cause == nil || !strings.Contains(e.Error(), w.says) {
 				t.Errorf("MustBeConfined: %v", err)
 			}
 			rec := httptest.NewRecorder()
@@ -70,6 +71,8 @@ func TestOpenForAnotherProcess(t *testing.T) {
 		t.Errorf("%v, %v", a, err)
 	}
 }
+
+var quiet = audit.WithLogger(slog.New(slog.DiscardHandler))
 
 // panicOf returns the error that f panics with.
 func panicOf(f func()) (err error) {

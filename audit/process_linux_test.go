@@ -104,6 +104,21 @@ func TestChrootWithOpen(t *testing.T) {
 	want(t, launch.Inside(t, nil, s, inside.Request{Open: true}), report.Exposed)
 }
 
+// TestAttemptsSpeakForOneThread: under a policy that does not ask for uniform
+// threads, an attempt that failed for one thread says nothing of another one.
+func TestAttemptsSpeakForOneThread(t *testing.T) {
+	launch.NeedRoot(t)
+	q := inside.Request{Policy: &audit.Policy{Name: "probes"}}
+	q.Policy.Probes.Reescalation = []string{"setuid-root"}
+	want(t, launch.Inside(t, nil, fixture.Clean(), q), report.Confined)
+	s := fixture.Clean()
+	s.Odd = fixture.OddUID
+	want(t, launch.Inside(t, nil, s, q), report.Inconclusive)
+	s = fixture.Clean()
+	s.Root, s.Directory = fixture.RootChroot, publicDir(t)
+	want(t, launch.Inside(t, nil, s, q), report.Inconclusive)
+}
+
 // TestOtherBuilds audits programs with cgo and with the race detector, in the
 // clean posture that they inherit through execve(2).
 func TestOtherBuilds(t *testing.T) {

@@ -116,6 +116,7 @@ func (c *config) try(ctx context.Context, p *posture.Process, deny map[string]st
 	if err := c.attempt(ctx, p, deny); err != nil {
 		p.NotProbed = err.Error()
 	}
+	c.speakForAll(p)
 	if child := auditopt.From(ctx).ExecChild; child != nil {
 		p.AfterExec = child(ctx)
 	}
@@ -157,6 +158,33 @@ func (c *config) attempt(ctx context.Context, p *posture.Process, deny map[strin
 		p.Attempts = append(p.Attempts, more...)
 	}
 	return errors.Join(errPeer, named(err))
+}
+
+// speakForAll takes back what an attempt says of the process where it was made
+// for the calling thread alone: threads with another posture may be let do what
+// this one was not. Where the policy asks for uniform threads that is a finding
+// already, which keeps the verdict from being confined.
+func (c *config) speakForAll(p *posture.Process) {
+	const uniform = "threads.uniform"
+	if c.policy.Process.UniformThreads || len(p.Attempts) == 0 {
+		return
+	}
+	why := "not judged"
+	for _, f := range checks.Run(p, &policy.Policy{Process: policy.Process{UniformThreads: true}}) {
+		if f.ID != uniform {
+			continue
+		}
+		if f.Status == report.Pass {
+			return
+		}
+		why = f.Message
+	}
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; a.Outcome != posture.Succeeded {
+			a.Detail = fmt.Sprintf("the calling thread: %s; other threads were not tried, and are not known to be like it: %s", a.Outcome, why)
+			a.Outcome = posture.Undecided
+		}
+	}
 }
 
 // named adds the errno's name, which a person looks for in a manual page.
