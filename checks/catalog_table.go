@@ -16,7 +16,7 @@ var catalog = []Meta{
 		"ambient capabilities",
 		"The ambient set holds capabilities that the policy does not allow.",
 		"Every program that the process executes starts with them, without any file capability.",
-		"clear it with prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL) on every thread; systemd: AmbientCapabilities=; " + fixCaps,
+		"clear it with prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL) on every thread; " + fixCaps,
 	},
 	{
 		"capabilities.bounding", report.Capabilities, report.Medium,

@@ -38,7 +38,9 @@ var compared = []struct {
 	{"Seccomp", func(t *posture.Thread) reading {
 		return read(t.SeccompMode, "Seccomp", same[int], names.SeccompModeName)
 	}},
-	{"Seccomp_filters", readFilters},
+	{"Seccomp_filters", func(t *posture.Thread) reading {
+		return read(t.SeccompFilters, "Seccomp_filters", same[int], func(n int) string { return fmt.Sprint(n) })
+	}},
 }
 
 func read[T any](f posture.Fact[T], name string, key func(T) any, words func(T) string) reading {
@@ -55,14 +57,14 @@ func readCaps(f posture.Fact[posture.CapSet], name string) reading {
 	return read(f, name, same[posture.CapSet], fewCaps)
 }
 
-// readFilters answers zero where the count is not shown and the mode is known
-// to be disabled: no filter can be there. Kernels before Linux 5.9 show none.
-func readFilters(t *posture.Thread) reading {
-	f := t.SeccompFilters
-	if mode, known := t.SeccompMode.Get(); known && mode == seccompDisabled && f.State != posture.Known {
-		f = posture.Of(0, t.SeccompMode.Source, t.SeccompMode.Raw)
+// noFilters answers for a count that is not shown, where the mode is known to
+// be disabled: no filter can be there. Kernels before Linux 5.9 show no count.
+func noFilters(t *posture.Thread, r reading) reading {
+	mode, known := t.SeccompMode.Get()
+	if r.state == posture.Known || !known || mode != seccompDisabled {
+		return r
 	}
-	return read(f, "Seccomp_filters", same[int], func(n int) string { return fmt.Sprint(n) })
+	return reading{state: posture.Known, value: 0, words: "0", seen: seen(t.SeccompMode)}
 }
 
 func same[T any](v T) any { return v }

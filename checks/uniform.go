@@ -80,6 +80,9 @@ type difference struct {
 func (d *difference) compareClass(ref, class *posture.Thread) {
 	for _, fact := range compared {
 		want, got := fact.of(ref), fact.of(class)
+		if fact.name == "Seccomp_filters" {
+			want, got = noFilters(ref, want), noFilters(class, got)
+		}
 		switch {
 		case got.state != posture.Known:
 			d.cannot(got.why)
