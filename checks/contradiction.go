@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
@@ -48,7 +47,7 @@ func contradictions(a *audited, _ *policy.Policy) []report.Finding {
 	if compared {
 		facts++
 	}
-	out := inOrder(bySubject)
+	out := a.inOrder(bySubject)
 	if afterExec != nil {
 		out = append(out, *afterExec)
 	}
@@ -77,11 +76,13 @@ func disagree(by map[string]*report.Finding, name string, tid int, file, call re
 	}
 }
 
-func inOrder(by map[string]*report.Finding) []report.Finding {
+func (a *audited) inOrder(by map[string]*report.Finding) []report.Finding {
 	var out []report.Finding
 	for _, fact := range compared {
 		if f := by[fact.name]; f != nil {
-			slices.Sort(f.Threads)
+			tids := f.Threads
+			f.Threads = nil
+			a.holdsFor(f, tids)
 			out = append(out, *f)
 		}
 	}
