@@ -106,6 +106,16 @@ func TestMustBeConfinedReturns(t *testing.T) {
 	}
 }
 
+// TestHandlerConfined: status 200 under a policy that the test process passes.
+func TestHandlerConfined(t *testing.T) {
+	pol := &policy.Policy{Name: "own ids", Process: policy.Process{User: policy.User{UID: &policy.ID{Exact: uint32(os.Getuid())}}}}
+	rec := httptest.NewRecorder()
+	audit.Handler(audit.WithPolicy(pol)).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
+	if rec.Code != http.StatusOK {
+		t.Errorf("status %d: %s", rec.Code, rec.Body)
+	}
+}
+
 // TestHandlerReports: the body is the report, and decodes to it.
 func TestHandlerReports(t *testing.T) {
 	rec := httptest.NewRecorder()

@@ -104,6 +104,24 @@ func TestChrootWithOpen(t *testing.T) {
 	want(t, launch.Inside(t, nil, s, inside.Request{Open: true}), report.Exposed)
 }
 
+// TestOpenHole: without CAP_SYS_ADMIN Open can only keep a plain descriptor,
+// which the audit itself reports, and nothing else is wrong.
+func TestOpenHole(t *testing.T) {
+	launch.NeedRoot(t)
+	s := fixture.Clean()
+	s.Root, s.Directory = fixture.RootChroot, publicDir(t)
+	r := launch.Inside(t, nil, s, inside.Request{Open: true, Powerless: true})
+	want(t, r, report.Exposed)
+	for _, f := range r.Reports[0].Gaps() {
+		if f.ID != "fds.directory" {
+			t.Errorf("%s: %s", f.ID, f.Message)
+		}
+	}
+	if n := r.Reports[0].Counts.Unknown; n > 0 {
+		t.Errorf("%d unknown", n)
+	}
+}
+
 // TestAttemptsSpeakForOneThread: under a policy that does not ask for uniform
 // threads, an attempt that failed for one thread says nothing of another one.
 func TestAttemptsSpeakForOneThread(t *testing.T) {
