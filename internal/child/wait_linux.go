@@ -189,7 +189,8 @@ func reapError(call string, errno syscall.Errno) error {
 func gone(pid int) bool {
 	fd, err := syscall.Open("/proc/"+strconv.Itoa(pid)+"/stat", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return errors.Is(err, syscall.ENOENT)
+		// In a chroot there may be no /proc at all, which tells nothing.
+		return errors.Is(err, syscall.ENOENT) && procIsThere()
 	}
 	defer syscall.Close(fd)
 	buf := make([]byte, 512)
@@ -199,4 +200,13 @@ func gone(pid int) bool {
 	}
 	_, after, ok := bytes.Cut(buf[:n], []byte(") "))
 	return ok && len(after) > 0 && (after[0] == 'Z' || after[0] == 'X')
+}
+
+func procIsThere() bool {
+	fd, err := syscall.Open("/proc/self/stat", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	syscall.Close(fd)
+	return true
 }
