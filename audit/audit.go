@@ -94,7 +94,7 @@ func (c *config) keep() error {
 	// thread, and keeping is for this thread's filter.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	deny, err := c.denied(ctx)
+	deny, _, err := c.denied(ctx)
 	if err != nil {
 		return err
 	}

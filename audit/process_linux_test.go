@@ -195,6 +195,16 @@ func TestNoMoreProcesses(t *testing.T) {
 	s.Filter = false
 	r := launch.Inside(t, nil, s, inside.Request{Processes: &one, Policy: factsAndProbes()})
 	attemptsUnknown(t, r, "EAGAIN")
+	// With one nobody knows which calls it kills for: none is made, nothing
+	// passes for that, and without probes the facts come.
+	s.Filter = true
+	r = launch.Inside(t, nil, s, inside.Request{Processes: &one})
+	want(t, r, report.Inconclusive)
+	if rep := r.Reports[0]; rep.Counts.Pass > 0 || len(rep.Limits) == 0 {
+		t.Errorf("%+v, limits %q", rep.Counts, rep.Limits)
+	}
+	r = launch.Inside(t, nil, s, inside.Request{Processes: &one, NoProbes: true})
+	attemptsUnknown(t, r, "probes are off")
 }
 
 // factsAndProbes is "confined" without what only a filter gives.

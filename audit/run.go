@@ -32,6 +32,10 @@ const (
 	notProbedOther = "it is another process: attempts in its place are not part of this version, so nothing was tried"
 )
 
+// blind is a limit of an audit whose process can have no children.
+const blind = "a seccomp filter is loaded, and no child could be made to find out which system calls it kills for; facts that need such calls were not asked for. " +
+	"Without probes they are asked for directly, and a filter that kills for one of them kills the process"
+
 var errStrict = errors.New("the calling thread is in seccomp strict mode, which leaves it no call that an audit needs: seccomp(2)")
 
 // run audits once, bounded by the context and the configured timeout.
@@ -58,10 +62,24 @@ func (c *config) run(ctx context.Context) (*report.Report, error) {
 
 // observe collects and, for the own process, tries.
 func (c *config) observe(ctx context.Context) (*posture.Process, error) {
-	deny, err := c.denied(ctx)
+	deny, limits, err := c.denied(ctx)
 	if err != nil {
 		return nil, err
 	}
+	p, err := c.collect(ctx, deny)
+	if err != nil {
+		return nil, err
+	}
+	p.Limits = append(p.Limits, limits...)
+	if c.pid != 0 {
+		p.NotProbed = notProbedOther
+	} else {
+		c.try(ctx, p, deny)
+	}
+	return p, nil
+}
+
+func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.Process, error) {
 	o := collect.Options{
 		Kept:        c.kept,
 		Deny:        deny,
@@ -69,42 +87,33 @@ func (c *config) observe(ctx context.Context) (*posture.Process, error) {
 		Root:        c.policy.Filesystem.Root != policy.Root{},
 	}
 	if c.pid != 0 {
-		p, err := collect.PID(ctx, c.pid, o)
-		if err != nil {
-			return nil, err
-		}
-		p.NotProbed = notProbedOther
-		return p, nil
+		return collect.PID(ctx, c.pid, o)
 	}
-	p, err := collect.Self(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	c.try(ctx, p, deny)
-	return p, nil
+	return collect.Self(ctx, o)
 }
 
 // denied returns the calls that must not be made in this process because a
-// filter kills for them. A child finds that out, so without probes it is not.
-func (c *config) denied(ctx context.Context) (map[string]string, error) {
+// filter kills for them, and sentences on what that costs. A child finds that
+// out, so without probes it is not.
+func (c *config) denied(ctx context.Context) (deny map[string]string, limits []string, err error) {
 	mode, known := collect.OwnSeccomp()
 	switch {
 	case known && mode == seccompStrict:
-		return nil, errStrict
+		return nil, nil, errStrict
 	case known && mode == seccompDisabled, !c.probes:
-		return nil, nil
+		return nil, nil, nil
 	}
 	calls := kernel.AuditCalls()
-	deny, err := child.Survey(ctx, calls)
+	deny, err = child.Survey(ctx, calls)
 	if err == nil {
-		return deny, nil
+		return deny, nil, nil
 	}
 	// No child went first, so any of the calls may be one that kills.
 	deny = make(map[string]string, len(calls))
 	for _, call := range calls {
 		deny[call.Name] = fmt.Sprintf("not made: a filter is loaded and no child could try it first: %v", named(err))
 	}
-	return deny, nil
+	return deny, []string{blind}, nil
 }
 
 // try makes the attempts that the policy asks for.
