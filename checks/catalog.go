@@ -35,22 +35,31 @@ func Catalog() []Meta {
 }
 
 func probeMeta(a names.Attempt) Meta {
-	m := Meta{
-		ID:      probePrefix + a.Name,
-		Title:   "the attempt to " + a.Does,
-		Meaning: fmt.Sprintf("A child with the process's own credentials and filters tried to %s, and succeeded.", a.Does),
-		Why:     a.Why,
-		Fix:     a.Remedy,
-	}
-	// A word that the table misspells leaves the zero value, which is the
-	// careful one; a test keeps the table right.
-	_ = m.Layer.UnmarshalText([]byte(a.Layer))
-	_ = m.Severity.UnmarshalText([]byte(a.Severity))
+	m := probeWords(a)
+	m.Meaning = fmt.Sprintf("A child with the process's own credentials and filters tried to %s, and succeeded.", a.Does)
 	return m
 }
 
-// metaOf returns the catalogue's entry, for an unknown id one that has nothing
-// but the id.
+// probeWords is the entry without its meaning, which no finding carries.
+func probeWords(a names.Attempt) Meta {
+	m := Meta{ID: probePrefix + a.Name, Title: "the attempt to " + a.Does, Why: a.Why, Fix: a.Remedy}
+	// A word that the table misspells leaves the zero value, which for the
+	// severity is the careful one; a test keeps the table right.
+	for _, l := range report.Layers() {
+		if l.String() == a.Layer {
+			m.Layer = l
+		}
+	}
+	for s := report.Critical; s <= report.Low; s++ {
+		if s.String() == a.Severity {
+			m.Severity = s
+		}
+	}
+	return m
+}
+
+// metaOf returns the catalogue's entry, that of an attempt without its meaning,
+// and for an unknown id one that has nothing but the id.
 func metaOf(id string) Meta {
 	for i := range catalog {
 		if catalog[i].ID == id {
@@ -59,7 +68,7 @@ func metaOf(id string) Meta {
 	}
 	if name, ok := strings.CutPrefix(id, probePrefix); ok {
 		if a, ok := names.AttemptNamed(name); ok {
-			return probeMeta(a)
+			return probeWords(a)
 		}
 	}
 	return Meta{ID: id}

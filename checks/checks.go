@@ -13,6 +13,7 @@ import (
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
+	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // families are all checks. Each yields at least one finding for each of its
@@ -32,6 +33,9 @@ var families = []func(*audited, *policy.Policy) []report.Finding{
 	probes,
 }
 
+// maxSpare is room for the ids that have more than one finding.
+const maxSpare = 8
+
 // Run holds p against pol and returns the findings in the report's fixed
 // order. An id that the policy does not ask for has one finding that says
 // skipped; an id that it asks for has at least one that says pass, gap or
@@ -45,7 +49,7 @@ func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
 		pol = &policy.Policy{}
 	}
 	a := view(p)
-	var out []report.Finding
+	out := make([]report.Finding, 0, len(catalog)+len(names.Attempts())+maxSpare)
 	for _, family := range families {
 		out = append(out, family(a, pol)...)
 	}

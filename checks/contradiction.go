@@ -28,14 +28,13 @@ func contradictions(a *audited, _ *policy.Policy) []report.Finding {
 			continue
 		}
 		n := 0
-		for _, fact := range compared {
-			file, call := fact.of(class), fact.of(k)
-			if file.state != posture.Known || call.state != posture.Known {
+		for _, fact := range compared() {
+			if !fact.known(class) || !fact.known(k) {
 				continue
 			}
 			n++
-			if file.value != call.value {
-				disagree(bySubject, fact.name, k.TID, file, call)
+			if !fact.equal(class, k) {
+				disagree(bySubject, fact, class, k)
 			}
 		}
 		facts += n
@@ -43,8 +42,8 @@ func contradictions(a *audited, _ *policy.Policy) []report.Finding {
 			tids++
 		}
 	}
-	compared, afterExec := a.compareExec()
-	if compared {
+	hasExec, afterExec := a.compareExec()
+	if hasExec {
 		facts++
 	}
 	out := a.inOrder(bySubject)
@@ -59,26 +58,26 @@ func contradictions(a *audited, _ *policy.Policy) []report.Finding {
 
 // disagree notes both ends. One fact is one finding, however many threads it
 // is about.
-func disagree(by map[string]*report.Finding, name string, tid int, file, call reading) {
-	f := by[name]
+func disagree(by map[string]*report.Finding, fact *comparedFact, class, k *posture.Thread) {
+	f := by[fact.name]
 	if f == nil {
 		n := blank(contradictionID, report.Gap)
 		f = &n
-		by[name] = f
-		f.Subject, f.Expected = name, "two sources that agree"
-		f.Observed = file.words + " against " + call.words
+		by[fact.name] = f
+		f.Subject, f.Expected = fact.name, "two sources that agree"
+		f.Observed = fact.words(class) + " against " + fact.words(k)
 		f.Message = fmt.Sprintf("%s of thread %d is %s in %s, and %s by %s",
-			name, tid, file.words, file.seen[0].Source, call.words, call.seen[0].Source)
+			fact.name, k.TID, fact.words(class), fact.source(class), fact.words(k), fact.source(k))
 	}
-	f.Threads = append(f.Threads, tid)
+	f.Threads = append(f.Threads, k.TID)
 	if len(f.Evidence) < 2*maxEvidence {
-		f.Evidence = append(append(f.Evidence, file.seen...), call.seen...)
+		f.Evidence = append(append(f.Evidence, fact.seen(class)...), fact.seen(k)...)
 	}
 }
 
 func (a *audited) inOrder(by map[string]*report.Finding) []report.Finding {
 	var out []report.Finding
-	for _, fact := range compared {
+	for _, fact := range compared() {
 		if f := by[fact.name]; f != nil {
 			tids := f.Threads
 			f.Threads = nil

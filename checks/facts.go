@@ -3,105 +3,121 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
 	"github.com/selfaudit/selfaudit/internal/names"
 )
 
-// reading is one fact of a thread in a form in which facts of different threads
-// and from different sources can be compared.
-type reading struct {
-	state posture.State
-	value any
-	words string
-	why   string
-	seen  []report.Evidence
+// comparedFact is one fact of a thread in a form in which facts of different
+// threads and from different sources can be compared.
+type comparedFact struct {
+	name  string
+	state func(*posture.Thread) posture.State
+	// equal is asked of known facts only.
+	equal func(a, b *posture.Thread) bool
+	words func(*posture.Thread) string
+	why   func(*posture.Thread) string
+	seen  func(*posture.Thread) []report.Evidence
 }
 
-// compared are the facts that make up a thread's credentials and filters, each
-// by the name that status gives it: those that every thread of a uniform
+// comparedTable is made when it is first asked for: importing the package
+// does no work.
+var comparedTable struct {
+	sync.Once
+	facts []*comparedFact
+}
+
+// compared returns the facts that make up a thread's credentials and filters,
+// each by the name that status gives it: those that every thread of a uniform
 // process shares, and that two sources are compared in.
-var compared = []struct {
-	name string
-	of   func(*posture.Thread) reading
-}{
-	{"Uid", func(t *posture.Thread) reading { return read(t.UID, "Uid", insideIDs, idsWords) }},
-	{"Gid", func(t *posture.Thread) reading { return read(t.GID, "Gid", insideIDs, idsWords) }},
-	{"Groups", func(t *posture.Thread) reading { return read(t.Groups, "Groups", insideGroups, groupsWords) }},
-	{"CapInh", func(t *posture.Thread) reading { return readCaps(t.Caps.Inheritable, "CapInh") }},
-	{"CapPrm", func(t *posture.Thread) reading { return readCaps(t.Caps.Permitted, "CapPrm") }},
-	{"CapEff", func(t *posture.Thread) reading { return readCaps(t.Caps.Effective, "CapEff") }},
-	{"CapBnd", func(t *posture.Thread) reading { return readCaps(t.Caps.Bounding, "CapBnd") }},
-	{"CapAmb", func(t *posture.Thread) reading { return readCaps(t.Caps.Ambient, "CapAmb") }},
-	{"NoNewPrivs", func(t *posture.Thread) reading { return read(t.NoNewPrivs, "NoNewPrivs", same[bool], onOff) }},
-	{"Seccomp", func(t *posture.Thread) reading {
-		return read(t.SeccompMode, "Seccomp", same[int], names.SeccompModeName)
-	}},
-	{"Seccomp_filters", func(t *posture.Thread) reading {
-		return read(t.SeccompFilters, "Seccomp_filters", same[int], func(n int) string { return fmt.Sprint(n) })
-	}},
+func compared() []*comparedFact {
+	comparedTable.Do(func() {
+		comparedTable.facts = []*comparedFact{
+			comparing("Uid", func(t *posture.Thread) *posture.Fact[posture.IDs] { return &t.UID }, sameInside, idsWords),
+			comparing("Gid", func(t *posture.Thread) *posture.Fact[posture.IDs] { return &t.GID }, sameInside, idsWords),
+			comparing("Groups", func(t *posture.Thread) *posture.Fact[[]posture.ID] { return &t.Groups }, sameGroups, groupsWords),
+			comparing("CapInh", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Inheritable }, same, fewCaps),
+			comparing("CapPrm", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Permitted }, same, fewCaps),
+			comparing("CapEff", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Effective }, same, fewCaps),
+			comparing("CapBnd", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Bounding }, same, fewCaps),
+			comparing("CapAmb", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Ambient }, same, fewCaps),
+			comparing("NoNewPrivs", func(t *posture.Thread) *posture.Fact[bool] { return &t.NoNewPrivs }, same, onOff),
+			comparing("Seccomp", func(t *posture.Thread) *posture.Fact[int] { return &t.SeccompMode }, same, names.SeccompModeName),
+			comparing(filterCount, func(t *posture.Thread) *posture.Fact[int] { return &t.SeccompFilters }, same, strconv.Itoa),
+		}
+	})
+	return comparedTable.facts
 }
 
-func read[T any](f posture.Fact[T], name string, key func(T) any, words func(T) string) reading {
-	r := reading{state: f.State, seen: seen(f)}
-	if v, known := f.Get(); known {
-		r.value, r.words = key(v), words(v)
-	} else {
-		r.why = whyNot(f, name)
+const filterCount = "Seccomp_filters"
+
+func comparing[T any](name string, of func(*posture.Thread) *posture.Fact[T], equal func(a, b T) bool, words func(T) string) *comparedFact {
+	return &comparedFact{
+		name:  name,
+		state: func(t *posture.Thread) posture.State { return of(t).State },
+		equal: func(a, b *posture.Thread) bool { return equal(of(a).Value, of(b).Value) },
+		words: func(t *posture.Thread) string { return words(of(t).Value) },
+		why:   func(t *posture.Thread) string { return whyNot(*of(t), name) },
+		seen:  func(t *posture.Thread) []report.Evidence { return seen(*of(t)) },
 	}
-	return r
 }
 
-func readCaps(f posture.Fact[posture.CapSet], name string) reading {
-	return read(f, name, same[posture.CapSet], fewCaps)
-}
+func (f *comparedFact) known(t *posture.Thread) bool { return f.state(t) == posture.Known }
 
-// noFilters answers for a count that is not shown, where the mode is known to
-// be disabled: no filter can be there. Kernels before Linux 5.9 show no count.
-func noFilters(t *posture.Thread, r reading) reading {
+// source names where the fact comes from.
+func (f *comparedFact) source(t *posture.Thread) string { return f.seen(t)[0].Source }
+
+// withoutFilters says that no filter is there. Kernels before Linux 5.9 show no
+// count, but where the mode is known to be disabled none can be.
+func withoutFilters(t *posture.Thread) bool {
 	mode, known := t.SeccompMode.Get()
-	if r.state == posture.Known || !known || mode != seccompDisabled {
-		return r
-	}
-	return reading{state: posture.Known, value: 0, words: "0", seen: seen(t.SeccompMode)}
+	return known && mode == seccompDisabled && (t.SeccompFilters.State != posture.Known || t.SeccompFilters.Value == 0)
 }
 
-func same[T any](v T) any { return v }
+func same[T comparable](a, b T) bool { return a == b }
 
-// insideIDs keeps what a system call would return: the ids as the thread's own
-// user namespace sees them. How they look outside depends on who looks.
-func insideIDs(ids posture.IDs) any {
-	return [4]uint32{ids.Real.Value, ids.Effective.Value, ids.Saved.Value, ids.FS.Value}
+// sameInside compares what a system call would return: the ids as the thread's
+// own user namespace sees them. How they look outside depends on who looks.
+func sameInside(a, b posture.IDs) bool {
+	return a.Real.Value == b.Real.Value && a.Effective.Value == b.Effective.Value &&
+		a.Saved.Value == b.Saved.Value && a.FS.Value == b.FS.Value
 }
 
 func idsWords(ids posture.IDs) string {
 	return fmt.Sprintf("%d %d %d %d", ids.Real.Value, ids.Effective.Value, ids.Saved.Value, ids.FS.Value)
 }
 
-func inside(id posture.ID) uint32  { return id.Value }
-func outside(id posture.ID) uint32 { return id.Outside }
+func sameGroups(a, b []posture.ID) bool {
+	return sameSet(a, b, func(id posture.ID) uint32 { return id.Value })
+}
 
-func insideGroups(groups []posture.ID) any { return groupsKey(groups, inside) }
-
-// groupsKey makes groups comparable: their order and their repetition mean
+// sameSet compares groups as sets: their order and their repetition mean
 // nothing to the kernel.
-func groupsKey(groups []posture.ID, seenFrom func(posture.ID) uint32) string {
-	values := make([]uint32, len(groups))
-	for i, g := range groups {
-		values[i] = seenFrom(g)
+func sameSet(a, b []posture.ID, number func(posture.ID) uint32) bool {
+	if slices.EqualFunc(a, b, func(x, y posture.ID) bool { return number(x) == number(y) }) {
+		return true
 	}
-	slices.Sort(values)
-	return fmt.Sprint(slices.Compact(values))
+	set := func(groups []posture.ID) []uint32 {
+		out := make([]uint32, len(groups))
+		for i, g := range groups {
+			out[i] = number(g)
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	return slices.Equal(set(a), set(b))
 }
 
 func groupsWords(groups []posture.ID) string {
-	words := make([]string, 0, len(groups))
-	for _, g := range groups {
-		words = append(words, fmt.Sprint(g.Value))
-	}
-	if len(words) == 0 {
+	if len(groups) == 0 {
 		return "none"
+	}
+	words := make([]string, len(groups))
+	for i, g := range groups {
+		words[i] = strconv.FormatUint(uint64(g.Value), 10)
 	}
 	return listed(words, ", ")
 }

@@ -46,7 +46,7 @@ const (
 
 // seccompRank orders the modes by strength, whatever their numbers. A mode that
 // is not listed, such as that of a thread that is being killed, has no rank.
-var seccompRank = map[int]int{seccompDisabled: 0, seccompFilter: 1, seccompStrict: 2}
+var seccompRank = [...]int{seccompDisabled: 0, seccompFilter: 1, seccompStrict: 2}
 
 // seccompMode checks that every thread is under seccomp(2), at least as
 // strongly as asked.
@@ -69,11 +69,10 @@ func seccompMode(a *audited, pol *policy.Policy) []report.Finding {
 			if !known {
 				return report.Unknown, whyNot(t.SeccompMode, "the seccomp mode")
 			}
-			rank, known := seccompRank[mode]
 			switch {
-			case !known:
+			case mode < 0 || mode >= len(seccompRank):
 				return report.Unknown, fmt.Sprintf("seccomp mode %d is not one that seccomp(2) describes", mode)
-			case rank < seccompRank[want]:
+			case seccompRank[mode] < seccompRank[want]:
 				return report.Gap, names.SeccompModeName(mode)
 			default:
 				return report.Pass, names.SeccompModeName(mode)

@@ -13,7 +13,7 @@ import (
 // was not made is unknown: only an attempt that failed says anything.
 func probes(a *audited, pol *policy.Policy) []report.Finding {
 	asked := map[string]bool{}
-	var out []report.Finding
+	out := make([]report.Finding, 0, len(names.Attempts()))
 	for _, name := range pol.Probes.Names() {
 		if asked[name] {
 			continue

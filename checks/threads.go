@@ -53,7 +53,9 @@ func view(p *posture.Process) *audited {
 		if len(p.Classes) == 0 {
 			a.all = append(a.all, k.TID)
 		}
-		a.views = append(a.views, threads{over(a.class[k.TID], k), []int{k.TID}, true})
+		if adds(a.class[k.TID], k) {
+			a.views = append(a.views, threads{over(a.class[k.TID], k), []int{k.TID}, true})
+		}
 	}
 	slices.Sort(a.all)
 	a.all = slices.Compact(a.all)
@@ -73,6 +75,20 @@ func incomplete(p *posture.Process, seen int) string {
 	default:
 		return ""
 	}
+}
+
+// adds says whether the kernel's answers k say anything that the class does
+// not: for most threads they only confirm it.
+func adds(class, k *posture.Thread) bool {
+	if class == nil || k.Securebits.State == posture.Known {
+		return true
+	}
+	for _, f := range compared() {
+		if f.known(k) && !(f.known(class) && f.equal(class, k)) {
+			return true
+		}
+	}
+	return false
 }
 
 // over returns the kernel's answers k, filled up with class where the kernel

@@ -50,20 +50,26 @@ func (a *audited) differences(leader *posture.Thread) (differ, unknown []differe
 	if ref == nil {
 		ref = &a.Classes[0].Thread
 	}
-	kernelRef := a.kernel[a.PID]
-	for _, v := range a.views {
-		d := difference{tids: v.tids}
-		if v.kernel {
-			d.compareKernel(ref, kernelRef, a.class[v.tids[0]], a.kernel[v.tids[0]])
-		} else {
-			d.compareClass(ref, v.Thread)
-		}
+	note := func(d difference) {
 		if len(d.fields) > 0 {
 			differ = append(differ, d)
 		}
 		if d.unknown != "" {
 			unknown = append(unknown, d)
 		}
+	}
+	for _, v := range a.views {
+		if !v.kernel {
+			d := difference{tids: v.tids}
+			d.compareClass(ref, v.Thread)
+			note(d)
+		}
+	}
+	for i := range a.Kernel {
+		k := &a.Kernel[i]
+		d := difference{tids: []int{k.TID}}
+		d.compareKernel(ref, a.kernel[a.PID], a.class[k.TID], k)
+		note(d)
 	}
 	return differ, unknown
 }
@@ -78,18 +84,15 @@ type difference struct {
 }
 
 func (d *difference) compareClass(ref, class *posture.Thread) {
-	for _, fact := range compared {
-		want, got := fact.of(ref), fact.of(class)
-		if fact.name == "Seccomp_filters" {
-			want, got = noFilters(ref, want), noFilters(class, got)
-		}
+	for _, f := range compared() {
 		switch {
-		case got.state != posture.Known:
-			d.cannot(got.why)
-		case want.state != posture.Known:
-			d.cannot(want.why)
-		case want.value != got.value || outsideDiffers(fact.name, ref, class):
-			d.found(fact.name, want, got)
+		case f.name == filterCount && withoutFilters(ref) && withoutFilters(class):
+		case !f.known(class):
+			d.cannot(f.why(class))
+		case !f.known(ref):
+			d.cannot(f.why(ref))
+		case !f.equal(ref, class) || !sameOutside(f.name, ref, class):
+			d.found(f, ref, class)
 		}
 	}
 }
@@ -99,32 +102,27 @@ func (d *difference) compareClass(ref, class *posture.Thread) {
 // the thread's class says something else, that is a contradiction, and which of
 // the two to compare with the leader's class is not known.
 func (d *difference) compareKernel(ref, kernelRef, class, k *posture.Thread) {
-	for _, fact := range compared {
-		got := fact.of(k)
-		if got.state != posture.Known {
+	for _, f := range compared() {
+		if !f.known(k) {
 			continue
 		}
-		want, own := fact.of(ref), reading{}
-		disagree := false
-		if class != nil {
-			own = fact.of(class)
-			disagree = own.state == posture.Known && own.value != got.value
-		}
-		if kernelRef != nil && fact.of(kernelRef).state == posture.Known {
-			want, disagree = fact.of(kernelRef), disagree && k == kernelRef
+		want := ref
+		disagree := class != nil && f.known(class) && !f.equal(class, k)
+		if kernelRef != nil && f.known(kernelRef) {
+			want, disagree = kernelRef, disagree && k == kernelRef
 		}
 		switch {
 		case disagree:
-			d.cannot(fmt.Sprintf("two sources disagree on %s of thread %d", fact.name, k.TID))
-		case want.state == posture.Known && want.value != got.value:
-			d.found(fact.name, want, got)
+			d.cannot(fmt.Sprintf("two sources disagree on %s of thread %d", f.name, k.TID))
+		case f.known(want) && !f.equal(want, k):
+			d.found(f, want, k)
 		}
 	}
 }
 
-func (d *difference) found(name string, want, got reading) {
-	d.fields = append(d.fields, fmt.Sprintf("%s %s instead of %s", name, got.words, want.words))
-	d.evidence = append(append(d.evidence, want.seen...), got.seen...)
+func (d *difference) found(f *comparedFact, want, got *posture.Thread) {
+	d.fields = append(d.fields, fmt.Sprintf("%s %s instead of %s", f.name, f.words(got), f.words(want)))
+	d.evidence = append(append(d.evidence, f.seen(want)...), f.seen(got)...)
 }
 
 func (d *difference) cannot(why string) {
@@ -133,18 +131,18 @@ func (d *difference) cannot(why string) {
 	}
 }
 
-// outsideDiffers compares ids as they are outside too: two that are not mapped
-// in the target's user namespace look alike inside it.
-func outsideDiffers(name string, ref, class *posture.Thread) bool {
+// sameOutside compares ids as they are outside too: two that are not mapped in
+// the target's user namespace look alike inside it.
+func sameOutside(name string, ref, class *posture.Thread) bool {
 	switch name {
 	case "Uid":
-		return ref.UID.Value != class.UID.Value
+		return ref.UID.Value == class.UID.Value
 	case "Gid":
-		return ref.GID.Value != class.GID.Value
+		return ref.GID.Value == class.GID.Value
 	case "Groups":
-		return groupsKey(ref.Groups.Value, outside) != groupsKey(class.Groups.Value, outside)
+		return sameSet(ref.Groups.Value, class.Groups.Value, func(id posture.ID) uint32 { return id.Outside })
 	default:
-		return false
+		return true
 	}
 }
 
