@@ -230,53 +230,6 @@ func main() {
 	}
 }
 
-// TestImportSize holds audit to what it may add to a service: 0.8 MB by being
-// imported, and not much more by being called.
-func TestImportSize(t *testing.T) {
-	const imported, called = 0.8e6, 1.2e6
-	source := func(imports, use string) string {
-		return `package main
-
-import (
-	"encoding/json"
-	"log/slog"
-	"net/http"
-	"os"
-` + imports + `)
-
-func main() {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(r.URL.Path) })
-` + use + `	slog.Error("end", "error", http.ListenAndServe("127.0.0.1:0", nil))
-}
-`
-	}
-	size := func(name, text string) float64 {
-		info, err := os.Stat(build(t, name, text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return float64(info.Size())
-	}
-	without := size("without", source("", ""))
-	for _, with := range []struct {
-		name, imports, use string
-		limit              float64
-	}{
-		{"imported", "\n\t_ \"github.com/selfaudit/selfaudit/audit\"\n", "", imported},
-		{"called", "\n\t\"github.com/selfaudit/selfaudit/audit\"\n", "\taudit.MustBeConfined()\n\thttp.Handle(\"/readyz\", audit.Handler())\n", called},
-	} {
-		more := size(with.name, source(with.imports, with.use)) - without
-		t.Logf("audit %s: %.2f MB more than %.2f MB, at most %.2f MB", with.name, more/1e6, without/1e6, with.limit/1e6)
-		if more > with.limit {
-			t.Errorf("audit %s adds %.2f MB", with.name, more/1e6)
-		}
-		if more <= 0 {
-			t.Errorf("audit %s adds nothing: it was not linked", with.name)
-		}
-	}
-}
-
 // build compiles a program of one file, stripped as services are.
 func build(t *testing.T, name, source string) string {
 	t.Helper()
