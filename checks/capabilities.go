@@ -71,7 +71,7 @@ func capabilitySets(a *audited, pol *policy.Policy) []report.Finding {
 			},
 			evidence: func(t *posture.Thread) []report.Evidence { return seen(*set.of(&t.Caps)) },
 			gap: func(who, observed string) string {
-				return fmt.Sprintf("%s %s %s, which the policy does not allow in the %s set", who, set.danger, observed, set.name)
+				return fmt.Sprintf("%s %s %s, which the policy does not allow in the %s set", who, set.danger, short(observed), set.name)
 			},
 		}.run(a))
 	}

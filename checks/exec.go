@@ -27,7 +27,7 @@ func exec(a *audited, pol *policy.Policy) []report.Finding {
 		judge:    func(t *posture.Thread) (report.Status, string) { return judgeExec(t, allowed) },
 		evidence: execEvidence,
 		gap: func(who, observed string) string {
-			return fmt.Sprintf("any program that %s executes gets %s", who, observed)
+			return fmt.Sprintf("a program started by %s gets %s", who, short(observed))
 		},
 	}.run(a)
 	if f.Status == report.Unknown {
@@ -52,8 +52,8 @@ func judgeExec(t *posture.Thread, allowed posture.CapSet) (report.Status, string
 	}
 	c.Securebits = names.SecbitNoroot
 	if locked, words := judgePrograms(c, allowed); locked != status {
-		return report.Unknown, fmt.Sprintf("it depends on whether noroot is set among the securebits, and those are not known (%s): without it, %s; with it, %s",
-			whyNot(t.Securebits, "securebits"), observed, words)
+		return report.Unknown, fmt.Sprintf("it depends on whether noroot is set among the securebits, and those are not known (%s): without noroot, %s; with it, %s",
+			whyNot(t.Securebits, "securebits"), short(observed), short(words))
 	} else if status == report.Gap {
 		return status, words
 	}

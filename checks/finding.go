@@ -107,16 +107,14 @@ func numbers(ns []int) string {
 func caps(s posture.CapSet) string { return names.CapSetString(uint64(s)) }
 
 // fewCaps names the first capabilities of the set, for a sentence.
-func fewCaps(s posture.CapSet) string {
+func fewCaps(s posture.CapSet) string { return short(caps(s)) }
+
+// short cuts a list of capabilities, for a sentence; observed has them all.
+func short(list string) string {
 	const few = 4
-	var words []string
-	for n := range 64 {
-		if s.Has(n) {
-			words = append(words, names.CapabilityName(n))
-		}
-	}
+	words := strings.Split(list, ", ")
 	if len(words) <= few {
-		return caps(s)
+		return list
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(words[:few-1], ", "), len(words)-few+1)
 }

@@ -300,6 +300,11 @@ var holes = []hole{
 	}, ask: func(pol *policy.Policy) { pol.Process.Capabilities.Exec, pol.Process.Capabilities.Ambient = nil, nil },
 		want: want{"contradiction execve": gap, "capabilities.exec": report.Skipped, "capabilities.ambient": report.Skipped}},
 
+	{name: "one source that is in both places", change: func(p *posture.Process) {
+		p.Classes[0].Thread = p.Kernel[0]
+		p.AfterExec = unreadable[posture.CapSets]()
+	}, want: want{"contradiction": unknown}},
+
 	// threads that were not seen
 	{name: "the thread set never stood still", threads: 2, change: func(p *posture.Process) { p.Threads = unreadable[int]() },
 		ask: func(pol *policy.Policy) { noBounds(pol) },
