@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
 // skip leaves a test out for the reason given. Where SELFAUDIT_NO_SKIP=1 asks
@@ -165,3 +166,38 @@ func disbelieved(p *posture.Process, because string) error {
 	}
 	return nil
 }
+
+// stay tells numbers to whoever started the act, and waits for its end.
+func stay(numbers ...int) error {
+	fmt.Println(strings.Trim(fmt.Sprint(numbers), "[]"))
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	return nil
+}
+
+// talk starts an act that stays, and returns its pid and the numbers it tells.
+func talk(t *testing.T, cmd *exec.Cmd, n int) (pid int, numbers []int) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	numbers = make([]int, n)
+	for i := range numbers {
+		if _, err := fmt.Fscan(out, &numbers[i]); err != nil {
+			t.Fatalf("%v: %s", err, complaint.String())
+		}
+	}
+	return cmd.Process.Pid, numbers
+}
+
+func newCalls() *kernel.Calls { return kernel.New(nil) }

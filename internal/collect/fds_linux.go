@@ -136,8 +136,7 @@ func (d *descriptorReader) descriptor(dir *procfs.Dir, number int) (posture.Desc
 	case !st.IsDir():
 		out.OutsideRoot = posture.Failed[bool](source, "not asked: no directory")
 	default:
-		out.Kept = d.kept(fd)
-		out.OutsideRoot = d.outside(fd, st, source)
+		out.OutsideRoot, out.Kept = d.outside(fd, st, source)
 		out.OutsideRoot.Raw = out.Path
 	}
 	return out, true
@@ -161,45 +160,56 @@ func (d *descriptorReader) kept(fd int) bool {
 }
 
 // outside goes up from a directory until it comes to the target's root, or to
-// where there is nothing above: then no path inside the root leads to it.
-func (d *descriptorReader) outside(fd int, st kernel.FileStat, source string) posture.Fact[bool] {
+// where there is nothing above: then no path inside the root leads to it. kept
+// is true where that is what audit.Open keeps: other audits of the same
+// process have directories below it open.
+func (d *descriptorReader) outside(fd int, st kernel.FileStat, source string) (out posture.Fact[bool], kept bool) {
 	root, known := d.root.Get()
 	if !known {
-		return posture.Carry(d.root, false)
+		return posture.Carry(d.root, false), false
 	}
-	at, own := fd, false
+	at := fd
 	defer func() {
-		if own {
+		if at != fd {
 			kernel.Close(at)
 		}
 	}()
 	for range maxDepth {
 		if sameDirectory(st, root) {
 			if !st.HasMountID || !root.HasMountID {
-				return posture.Failed[bool](source, source+": comes to the root directory, and no mount ids tell whether by the same mount")
+				return posture.Failed[bool](source, source+": comes to the root directory, and no mount ids tell whether by the same mount"), false
 			}
 			if st.MountID == root.MountID {
-				return posture.Of(false, source, "")
+				return posture.Of(false, source, ""), false
 			}
 		}
-		up, err := kernel.Open(at, "..", kernel.OpenPath|kernel.OpenDirectory, source+"/..")
+		up, above, err := d.up(at, source+"/..")
 		if err != nil {
-			return posture.Failed[bool](source, err.Error())
+			return posture.Failed[bool](source, err.Error()), false
 		}
-		if own {
+		if at != fd {
 			kernel.Close(at)
 		}
-		at, own = up, true
-		above, err := d.c.Stat(up, source+"/..")
-		if err != nil {
-			return posture.Failed[bool](source, err.Error())
-		}
+		at = up
 		if sameDirectory(above, st) && above.MountID == st.MountID {
-			return d.top(st, source)
+			return d.top(st, source), d.kept(at)
 		}
 		st = above
 	}
-	return posture.Failed[bool](source, source+": too deep")
+	return posture.Failed[bool](source, source+": too deep"), false
+}
+
+func (d *descriptorReader) up(at int, shown string) (int, kernel.FileStat, error) {
+	fd, err := kernel.Open(at, "..", kernel.OpenPath|kernel.OpenDirectory, shown)
+	if err != nil {
+		return -1, kernel.FileStat{}, err
+	}
+	st, err := d.c.Stat(fd, shown)
+	if err != nil {
+		kernel.Close(fd)
+		return -1, st, err
+	}
+	return fd, st, nil
 }
 
 // top is the answer where nothing is above. A chroot of the auditor's own
