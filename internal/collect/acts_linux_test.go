@@ -90,6 +90,13 @@ func privateMounts(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
+func privateMountsUnless(cmd *exec.Cmd, not bool) *exec.Cmd {
+	if not {
+		return cmd
+	}
+	return privateMounts(cmd)
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)

@@ -18,10 +18,13 @@ const (
 
 // root fills Root, for every thread that has a root directory of its own.
 func (a *collector) root() {
+	// The roots come first: looking into a namespace takes a thread that ends
+	// with another root directory than the process has.
+	roots := a.roots()
 	var common rootEvidence
 	a.mountNamespace(&common)
 	first := true
-	for _, at := range a.roots() {
+	for _, at := range roots {
 		e := common
 		e.target, e.readOnly = at.stat, at.readOnly
 		r := decideRoot(e)
@@ -131,43 +134,9 @@ func (a *collector) mountNamespace(e *rootEvidence) {
 	link, err := a.task.Readlink(path)
 	e.shared = fact(link == initialMountNamespace, err, source)
 	e.namespace = a.namespaceRoot(path, source)
-	e.machine = a.firstProcessRoot(e, link)
-	if e.machine.State == posture.Known || err != nil {
+	if link == initialMountNamespace && e.namespace.State == posture.Known {
+		e.machine = e.namespace
 		return
 	}
-	switch {
-	case link == initialMountNamespace:
-		e.machine = e.namespace
-	case !a.self:
-		own := strconv.Itoa(kernel.Getpid()) + "/ns/mnt"
-		if ours, err := a.proc.Dir().Readlink(own); err == nil && ours == initialMountNamespace {
-			e.machine = a.rootIn(a.proc.Dir(), own, "/proc/"+own)
-		}
-	}
-}
-
-// firstProcessRoot looks at process 1, which is the machine's where we stand
-// in the initial pid namespace. It sets shared where the links tell.
-func (a *collector) firstProcessRoot(e *rootEvidence, link string) posture.Fact[kernel.FileStat] {
-	const source = "/proc/1/root"
-	if a.proc == nil {
-		return posture.Failed[kernel.FileStat](source, "only the own threads can be reached through what was kept of /proc")
-	}
-	dir := a.proc.Dir()
-	pidns, err := dir.Readlink(strconv.Itoa(kernel.Getpid()) + "/ns/pid")
-	switch {
-	case err != nil:
-		return posture.Failed[kernel.FileStat](source, err.Error())
-	case pidns != initialPIDNamespace:
-		return posture.Failed[kernel.FileStat](source, "process 1 is not the machine's: the auditor is in a pid namespace of its own")
-	}
-	if first, err := dir.Readlink("1/ns/mnt"); err == nil && link != "" {
-		e.shared = posture.Of(link == first, e.shared.Source, link+"; of process 1: "+first)
-	}
-	fd, err := dir.Follow("1/root")
-	if err != nil {
-		return posture.Failed[kernel.FileStat](source, err.Error())
-	}
-	defer kernel.Close(fd)
-	return a.statFact(fd, source)
+	e.machine = a.machineRoot(e, link)
 }

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"errors"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,16 +35,29 @@ func (c *Calls) NamespaceRoot(nsfd int, shown string) (FileStat, error) {
 		}
 	}
 	type answer struct {
+		tid  int
 		stat FileStat
 		err  error
 	}
 	done := make(chan answer, 1)
 	offMainThread(func() {
 		stat, err := rootInside(nsfd, shown)
-		done <- answer{stat, err}
+		done <- answer{Gettid(), stat, err}
 	})
 	a := <-done
+	c.awaitEnd(a.tid)
 	return a.stat, a.err
+}
+
+// awaitEnd waits until a thread is gone, so that nobody who looks next sees
+// it. The runtime ends it soon after its goroutine; the bound is generous.
+func (c *Calls) awaitEnd(tid int) {
+	for range 1000 {
+		if _, err := c.Capget(tid); errors.Is(err, unix.ESRCH) {
+			return
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
 }
 
 // offMainThread runs f on a thread that ends with it. The main thread cannot
