@@ -213,7 +213,7 @@ func TestStatusManyGroups(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString("Groups:\t")
 	for i := range 65536 {
-		fmt.Fprintf(&b, "%d ", 4294901760+i)
+		fmt.Fprintf(&b, "%d ", 4294901760+uint32(i))
 	}
 	b.WriteString("\n")
 	g, known := ParseStatus(&b, "status").Groups.Get()
