@@ -80,25 +80,58 @@ func auditOnce() error {
 }
 
 // readFiles opens, reads and closes what an audit under the profile
-// "confined" reads: of the process and of each thread.
+// "confined" opens: files of the process, the status of each thread, and
+// whatever its descriptors lead to.
 func readFiles() error {
 	buffer := make([]byte, 4096)
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{"/proc/self/stat", "/proc/self/comm", "/proc/self/uid_map", "/proc/self/gid_map"} {
+	for _, name := range []string{
+		"/proc/thread-self/status", "/proc/self/status", "/proc/self/stat", "/proc/self/comm",
+		"/proc/self/uid_map", "/proc/self/gid_map", "/proc/self/fdinfo/0", "/proc/sys/kernel/osrelease",
+	} {
 		if err := readFile(name, buffer); err != nil {
 			return err
 		}
 	}
-	for _, task := range tasks {
-		if err := readFile("/proc/self/task/"+task.Name()+"/status", buffer); err != nil {
+	err := each("/proc/self/task", func(thread string) error { return readFile(thread+"/status", buffer) })
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"/proc", "/proc/self", "/proc/self/root", "/proc/self/exe", "/proc/1"} {
+		if err := reach(name); err != nil {
 			return err
 		}
 	}
-	_, err = os.ReadDir("/proc/self/fd")
-	return err
+	return each("/proc/self/fd", func(name string) error {
+		// The descriptor that lists the folder is closed again.
+		if err := reach(name); !errors.Is(err, syscall.ENOENT) {
+			return err
+		}
+		return nil
+	})
+}
+
+// each does something for each entry of a folder.
+func each(folder string, do func(string) error) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := do(folder + "/" + e.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reach opens a name as such, with O_PATH, and closes it.
+func reach(name string) error {
+	const path = 0x200000
+	fd, err := syscall.Open(name, path|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("%s: open(2): %w", name, err)
+	}
+	return syscall.Close(fd)
 }
 
 func readFile(name string, buffer []byte) error {
