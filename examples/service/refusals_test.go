@@ -107,6 +107,7 @@ var refusals = map[string]struct {
 	}},
 	"no-open": {chroot: true, findings: append([]expected{
 		{id: "fds.directory", unknown: true, because: "without /proc descriptors cannot be listed"},
+		{id: "contradiction", unknown: true, because: "without /proc there is one source only, and nothing to compare it with"},
 	}, unreadable(
 		"identity.uid", "identity.gid", "identity.groups", "privilege.no_new_privs", "seccomp.mode", "threads.uniform",
 		"capabilities.effective", "capabilities.permitted", "capabilities.inheritable", "capabilities.ambient",
