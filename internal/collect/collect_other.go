@@ -22,5 +22,8 @@ func PID(_ context.Context, pid int, _ Options) (*posture.Process, error) {
 // OwnSeccomp is not known outside Linux.
 func OwnSeccomp() (mode int, known bool) { return 0, false }
 
+// Hint knows nothing outside Linux.
+func Hint() (own posture.Thread, init posture.Fact[posture.IDs]) { return own, init }
+
 // Host returns the architecture; there is no Linux kernel.
 func Host() (kernelRelease, arch string) { return "", runtime.GOARCH }

@@ -31,7 +31,7 @@ func (a *collector) describe() error {
 	a.p.Comm = posture.Of(stat.Comm, source, stat.Comm)
 	a.p.StartTime = a.startTime(source)
 	link := a.task.Path() + "/" + a.leader("exe")
-	if exe, err := a.task.Readlink(a.leader("exe")); err != nil {
+	if exe, err := a.task.ReadlinkPlain(a.leader("exe")); err != nil {
 		a.p.Exe = posture.Failed[string](link, err.Error())
 	} else {
 		a.p.Exe = posture.Of(exe, link, exe)

@@ -29,7 +29,7 @@ func (a *collector) descriptors() {
 	}
 	source := a.task.Path() + "/*/fd"
 	for _, tid := range a.tables() {
-		if err := d.read(tid); err != nil && !(gone(err) && tid != a.p.PID) {
+		if err := d.read(tid); err != nil && !(gone(err) && tid != a.base()) {
 			a.p.Descriptors = posture.Failed[[]posture.Descriptor](source, err.Error())
 			return
 		}
@@ -37,12 +37,22 @@ func (a *collector) descriptors() {
 	a.p.Descriptors = posture.Of(d.out, source, strconv.Itoa(len(d.out))+" descriptors")
 }
 
-// tables returns one thread for each table of descriptors, the leader first.
+// base is the thread whose table is read first: for the own process the
+// calling one, in whose table the audit's own descriptors are.
+func (a *collector) base() int {
+	if a.p.Self {
+		return a.tid
+	}
+	return a.p.PID
+}
+
+// tables returns one thread for each table of descriptors.
 func (a *collector) tables() []int {
-	out := []int{a.p.PID}
+	out := []int{a.base()}
 	for i := range a.p.Classes {
 		for _, tid := range a.p.Classes[i].TIDs {
-			if tid != a.p.PID && !a.sharesFiles(tid) {
+			shares := func(with int) bool { return with == tid || a.sharesFiles(with, tid) }
+			if !slices.ContainsFunc(out, shares) {
 				out = append(out, tid)
 			}
 		}
@@ -50,18 +60,19 @@ func (a *collector) tables() []int {
 	return out
 }
 
-// sharesFiles says whether a thread has the leader's table. Where kcmp(2) is
+// sharesFiles says whether two threads have one table. Where kcmp(2) is
 // refused, a descriptor of our own process tells: one that was opened for
-// this audit is in every table that is shared, and in no copy made before.
-func (a *collector) sharesFiles(tid int) bool {
-	if same, err := a.c.SameFiles(a.p.PID, tid); err == nil {
+// this audit is in every table that is shared with the calling thread's, and
+// in no copy made before.
+func (a *collector) sharesFiles(with, tid int) bool {
+	if same, err := a.c.SameFiles(with, tid); err == nil {
 		return same
 	}
-	if !a.self {
+	if !a.p.Self || with != a.tid {
 		return false
 	}
 	fd := "/fd/" + strconv.Itoa(a.task.FD())
-	ours, err := a.c.Readlink(a.task.FD(), strconv.Itoa(a.p.PID)+fd, fd)
+	ours, err := a.c.Readlink(a.task.FD(), strconv.Itoa(with)+fd, fd)
 	if err != nil {
 		return false
 	}
@@ -89,7 +100,7 @@ func (d *descriptorReader) read(tid int) error {
 		return err
 	}
 	for _, fd := range numbers {
-		if d.p.Self && d.ownTool(fd, dir) {
+		if d.p.Self && tid == d.tid && d.ownTool(fd, dir) {
 			continue
 		}
 		if one, open := d.descriptor(dir, fd); open {

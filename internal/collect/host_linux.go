@@ -4,21 +4,41 @@ import (
 	"bytes"
 	"runtime"
 
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
 	"github.com/selfaudit/selfaudit/internal/procfs"
 )
 
-// OwnSeccomp returns the seccomp mode of the calling thread: 0 disabled, 1
-// strict, 2 filter. It makes no system call but openat, read and close, which
-// the Go runtime makes too, since it is asked before anything is known of a
-// filter. What it says is no evidence: /proc is not verified for it.
+// Hint returns what the calling thread's status file says, and what that of
+// process 1 says of its user ids. It makes no system call but openat, read and
+// close, which the Go runtime makes too, since it is asked before anything is
+// known of a filter. It is no evidence: /proc is not verified for it.
+func Hint() (own posture.Thread, init posture.Fact[posture.IDs]) {
+	s := unverified("/proc/thread-self/status")
+	own = posture.Thread{TID: kernel.Gettid(), Caps: s.Caps, SeccompMode: s.SeccompMode, UID: plainIDs(s.UID), GID: plainIDs(s.GID)}
+	return own, plainIDs(unverified("/proc/1/status").UID)
+}
+
+// OwnSeccomp returns the seccomp mode of the calling thread, as Hint does: 0
+// disabled, 1 strict, 2 filter.
 func OwnSeccomp() (mode int, known bool) {
-	b, err := procfs.ReadUnverified("/proc/thread-self/status")
+	return unverified("/proc/thread-self/status").SeccompMode.Get()
+}
+
+func unverified(path string) procfs.Status {
+	b, err := procfs.ReadUnverified(path)
 	if err != nil {
-		return 0, false
+		return procfs.Unreadable(err)
 	}
 	var l procfs.Lines
 	l.Scan(b)
-	return l.Parse("").SeccompMode.Get()
+	return l.Parse(path)
+}
+
+// plainIDs takes ids as they are shown, without a thought of user namespaces.
+func plainIDs(f posture.Fact[[4]uint32]) posture.Fact[posture.IDs] {
+	id := func(n int) posture.ID { return posture.ID{Value: f.Value[n], Outside: f.Value[n]} }
+	return posture.Carry(f, posture.IDs{Real: id(0), Effective: id(1), Saved: id(2), FS: id(3)})
 }
 
 // Host returns the kernel's release, and Go's word for the architecture. The

@@ -14,6 +14,11 @@ type views struct{ uid, gid idView }
 // target's, and the sets that capget(2) shows of the others.
 func (a *collector) askKernel(v views) {
 	var asked kernelSets
+	n := 1
+	for i := range a.p.Classes {
+		n += len(a.p.Classes[i].TIDs)
+	}
+	a.p.Kernel = make([]posture.Thread, 0, n)
 	if a.self {
 		t := a.askSelf(v)
 		a.p.Kernel = append(a.p.Kernel, t)
@@ -69,11 +74,10 @@ func fact[T any](value T, err error, source string) posture.Fact[T] {
 
 // capFact is fact for a set, written as the status file writes it.
 func capFact(v uint64, err error, source string) posture.Fact[posture.CapSet] {
-	f := fact(posture.CapSet(v), err, source)
-	if err == nil {
-		f.Raw = fmt.Sprintf("%016x", v)
+	if err != nil {
+		return posture.Failed[posture.CapSet](source, err.Error())
 	}
-	return f
+	return posture.Of(posture.CapSet(v), source, fmt.Sprintf("%016x", v))
 }
 
 // askSelf asks the kernel for everything that it answers the calling thread.
@@ -92,7 +96,7 @@ func (a *collector) askSelf(v views) posture.Thread {
 	if err != nil {
 		last = 63
 	}
-	ambient, err := a.c.AmbientSet(last)
+	ambient, err := a.c.AmbientSet(last, ambientMayHave(&t.Caps))
 	t.Caps.Ambient = capFact(ambient, err, "prctl(PR_CAP_AMBIENT)")
 
 	bits, err := a.c.Securebits()
@@ -103,6 +107,17 @@ func (a *collector) askSelf(v views) posture.Thread {
 	t.Dumpable = fact(dumpable, err, "prctl(PR_GET_DUMPABLE)")
 	t.SeccompMode = a.askSeccomp()
 	return t
+}
+
+// ambientMayHave is what an ambient set can hold: nothing that is not permitted
+// and inheritable too, capabilities(7).
+func ambientMayHave(c *posture.CapFacts) uint64 {
+	permitted, known1 := c.Permitted.Get()
+	inheritable, known2 := c.Inheritable.Get()
+	if !known1 || !known2 {
+		return ^uint64(0)
+	}
+	return uint64(permitted & inheritable)
 }
 
 // askSeccomp asks for the mode. A thread in strict mode would be killed for

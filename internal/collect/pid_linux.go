@@ -77,7 +77,7 @@ func (a *collector) hold() (int, error) {
 // open opens the target in /proc and refuses what cannot be audited.
 func (a *collector) open(held int) error {
 	var err error
-	if a.proc, err = procfs.Open(a.c); err != nil {
+	if a.proc, err = procfs.Open(a.c, &a.buf); err != nil {
 		return err
 	}
 	if held >= 0 {
@@ -85,7 +85,7 @@ func (a *collector) open(held int) error {
 			return err
 		}
 	}
-	if a.task, err = a.openTask(); err != nil {
+	if a.task, err = a.proc.Task(a.p.PID); err != nil {
 		if held < 0 && gone(err) {
 			return ErrNoProcess
 		}
@@ -154,7 +154,7 @@ func (a *collector) still(held int) error {
 	// would never show another process.
 	a.task.Close()
 	a.task = nil
-	task, err := a.openTask()
+	task, err := a.proc.Task(a.p.PID)
 	if err != nil {
 		if gone(err) {
 			return ErrEnded

@@ -60,21 +60,10 @@ func (a *collector) openSelf() {
 		a.task, a.noTask = a.o.Kept.Task(a.c, a.tid)
 		return
 	}
-	if a.proc, a.noTask = procfs.Open(a.c); a.noTask != nil {
+	if a.proc, a.noTask = procfs.Open(a.c, &a.buf); a.noTask != nil {
 		return
 	}
-	a.task, a.noTask = a.openTask()
-}
-
-// openTask opens the target's task directory through its process directory,
-// which stays the same process's however often the number is used again.
-func (a *collector) openTask() (*procfs.Dir, error) {
-	dir, err := a.proc.Process(a.p.PID)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	return dir.Sub("task")
+	a.task, a.noTask = a.proc.Task(a.p.PID)
 }
 
 func (a *collector) close() {
@@ -127,7 +116,7 @@ func (a *collector) readThreads() (*threadSet, error) {
 		a.p.Threads = posture.Failed[int]("/proc", a.noTask.Error())
 		return nil, nil
 	}
-	set := newThreadSet(a.c, a.task, a.p.PID)
+	set := newThreadSet(a.c, a.task, a.p.PID, &a.buf)
 	if err := set.read(a.ctx); err != nil {
 		return nil, err
 	}

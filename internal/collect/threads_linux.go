@@ -30,13 +30,13 @@ type threadSet struct {
 	classes []class
 	// byKey finds a class by the raw lines that make it.
 	byKey map[string]int
-	// seen are threads that are read, or known to be zombies.
-	seen    map[int]bool
-	zombies map[int]bool
+	// seen are threads that are read, or known to be zombies: those are false.
+	seen map[int]bool
+	// missing counts how often a listed thread was not found.
 	missing map[int]int
 	count   posture.Fact[int]
 
-	buf  procfs.Buffer
+	buf  *procfs.Buffer
 	key  []byte
 	list []int
 }
@@ -49,10 +49,10 @@ type class struct {
 	tids []int
 }
 
-func newThreadSet(c *kernel.Calls, task *procfs.Dir, pid int) *threadSet {
+func newThreadSet(c *kernel.Calls, task *procfs.Dir, pid int, buf *procfs.Buffer) *threadSet {
 	return &threadSet{
-		c: c, task: task, pid: pid,
-		byKey: map[string]int{}, seen: map[int]bool{}, zombies: map[int]bool{}, missing: map[int]int{},
+		c: c, task: task, pid: pid, buf: buf,
+		byKey: map[string]int{}, seen: map[int]bool{}, missing: map[int]int{}, key: make([]byte, 0, 512),
 	}
 }
 
@@ -66,7 +66,7 @@ func (t *threadSet) read(ctx context.Context) error {
 			return nil
 		}
 		var err error
-		if t.list, err = t.task.Numbers(&t.buf, t.list[:0]); err != nil {
+		if t.list, err = t.task.Numbers(t.buf, t.list[:0]); err != nil {
 			if gone(err) {
 				return err
 			}
@@ -88,7 +88,7 @@ func (t *threadSet) read(ctx context.Context) error {
 func (t *threadSet) readNew() bool {
 	anyNew := false
 	for _, tid := range t.list {
-		if !t.seen[tid] {
+		if _, seen := t.seen[tid]; !seen {
 			t.readThread(tid)
 			anyNew = true
 		}
@@ -116,7 +116,7 @@ func (t *threadSet) settle() {
 	t.classes = slices.DeleteFunc(t.classes, func(c class) bool { return len(c.tids) == 0 })
 	n := 0
 	for _, tid := range t.list {
-		if !t.zombies[tid] {
+		if t.seen[tid] {
 			n++
 		}
 	}
@@ -130,7 +130,7 @@ func gone(err error) bool {
 
 func (t *threadSet) readThread(tid int) {
 	name := strconv.Itoa(tid) + "/status"
-	data, err := t.task.Read(name, &t.buf)
+	data, err := t.task.Read(name, t.buf)
 	switch {
 	case err == nil:
 		t.add(tid, data)
@@ -147,7 +147,7 @@ func (t *threadSet) add(tid int, data []byte) {
 	var l procfs.Lines
 	l.Scan(data)
 	if s, ok := l.State(); ok && (s == 'Z' || s == 'X' || s == 'x') {
-		t.seen[tid], t.zombies[tid] = true, true
+		t.seen[tid] = false
 		return
 	}
 	source := t.task.Path() + "/" + strconv.Itoa(tid) + "/status"

@@ -69,13 +69,7 @@ func (v *idView) decide(same, known bool, f posture.Fact[bool]) {
 // ownMaps reads our own maps and the link of our own user namespace.
 func (a *collector) ownMaps() (uid, gid posture.Fact[[]posture.MapEntry], link string) {
 	pid := a.proc.Self()
-	own, err := a.proc.Process(pid)
-	if err != nil {
-		failed := posture.Failed[[]posture.MapEntry]("/proc", err.Error())
-		return failed, failed, ""
-	}
-	defer own.Close()
-	task, err := own.Sub("task")
+	task, err := a.proc.Task(pid)
 	if err != nil {
 		failed := posture.Failed[[]posture.MapEntry]("/proc", err.Error())
 		return failed, failed, ""

@@ -140,9 +140,16 @@ func (c *Calls) BoundingSet() (set uint64, last int, err error) {
 }
 
 // AmbientSet returns the ambient set of the calling thread, of the
-// capabilities up to last: prctl(2), PR_CAP_AMBIENT, Linux 4.3.
-func (c *Calls) AmbientSet(last int) (set uint64, err error) {
+// capabilities up to last: prctl(2), PR_CAP_AMBIENT, Linux 4.3. Where among is
+// given only those in it are asked for.
+func (c *Calls) AmbientSet(last int, among ...uint64) (set uint64, err error) {
+	if err := c.gate(callAmbient); err != nil {
+		return 0, err
+	}
 	for n := range last + 1 {
+		if len(among) > 0 && among[0]&(1<<n) == 0 {
+			continue
+		}
 		r, err := c.prctl(callAmbient, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, uintptr(n))
 		if err != nil {
 			return 0, err

@@ -154,6 +154,9 @@ func (d *Dir) Follow(name string) (int, error) {
 
 // Numbers lists the numeric names in the directory: threads, descriptors.
 func (d *Dir) Numbers(b *Buffer, out []int) ([]int, error) {
+	if d.c.Seek(d.fd, 0, d.path) == nil {
+		return d.c.ReadNumbers(d.fd, b.room(), out, d.path)
+	}
 	fd, err := d.Open(".", kernel.OpenDirectory)
 	if err != nil {
 		return out, err
@@ -162,10 +165,17 @@ func (d *Dir) Numbers(b *Buffer, out []int) ([]int, error) {
 	return d.c.ReadNumbers(fd, b.room(), out, d.path)
 }
 
+// ReadlinkPlain reads a link below the directory without a look at what is
+// mounted over it: for what is shown and not relied on.
+func (d *Dir) ReadlinkPlain(name string) (string, error) {
+	return d.c.Readlink(d.fd, name, d.path+"/"+name)
+}
+
 // Buffer is room for the bytes of one file, used again for the next.
 type Buffer struct{ b []byte }
 
-const firstRoom = 16 << 10
+// firstRoom takes any status file without hundreds of groups.
+const firstRoom = 4 << 10
 
 func (b *Buffer) room() []byte {
 	if b.b == nil {

@@ -30,12 +30,12 @@ func Keep(deny ...map[string]string) (*Kept, error) {
 		denied = m
 	}
 	c := kernel.New(denied)
-	p, err := Open(c)
+	p, err := Open(c, new(Buffer))
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	task, err := p.root.Sub(strconv.Itoa(p.pid) + "/task")
+	task, err := p.Task(p.pid)
 	if err != nil {
 		return nil, err
 	}

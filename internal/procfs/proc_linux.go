@@ -18,20 +18,20 @@ type Proc struct {
 	c    *kernel.Calls
 	root *Dir
 	pid  int
-	buf  Buffer
+	buf  *Buffer
 }
 
 // procRootInode is PROC_ROOT_INO: that of the root of every procfs.
 const procRootInode = 1
 
 // Open opens /proc and verifies it: its type, its inode, and that it knows
-// the caller under the numbers that the kernel answers.
-func Open(c *kernel.Calls) (*Proc, error) {
+// the caller under the numbers that the kernel answers. buf is room to read in.
+func Open(c *kernel.Calls, buf *Buffer) (*Proc, error) {
 	fd, err := kernel.Open(kernel.CurrentDir, "/proc", kernel.OpenDirectory|kernel.OpenNoFollow, "/proc")
 	if err != nil {
 		return nil, err
 	}
-	p := &Proc{c: c, root: &Dir{c: c, fd: fd, path: "/proc"}, pid: kernel.Getpid()}
+	p := &Proc{c: c, root: &Dir{c: c, fd: fd, path: "/proc"}, pid: kernel.Getpid(), buf: buf}
 	if err := p.verify(); err != nil {
 		p.Close()
 		return nil, err
@@ -112,7 +112,7 @@ func (p *Proc) statxMountID(fd int, shown string) (uint64, error) {
 // another has our number wrong, or has it right by chance: then it knows us
 // under more numbers than one, or not at all.
 func (p *Proc) countsAsWeDo() error {
-	self, err := p.root.Readlink("self")
+	self, err := p.root.ReadlinkPlain("self")
 	denied := new(kernel.DeniedError)
 	switch {
 	case errors.As(err, &denied):
@@ -134,7 +134,7 @@ func (p *Proc) countsAsWeDo() error {
 // number pid, as its own namespace's number: fdinfo of the pidfd says so.
 func (p *Proc) Names(pidfd, pid int) error {
 	name := strconv.Itoa(p.pid) + "/fdinfo/" + strconv.Itoa(pidfd)
-	data, err := p.root.Read(name, &p.buf)
+	data, err := p.root.Read(name, p.buf)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (p *Proc) Names(pidfd, pid int) error {
 // statusNamesUs verifies the same by our own status, where there is no pidfd.
 func (p *Proc) statusNamesUs() error {
 	name := strconv.Itoa(p.pid) + "/status"
-	data, err := p.root.Read(name, &p.buf)
+	data, err := p.root.Read(name, p.buf)
 	if err != nil {
 		return err
 	}
@@ -170,8 +170,9 @@ func (p *Proc) statusNamesUs() error {
 	return nil
 }
 
-// Process opens the directory of a process.
-func (p *Proc) Process(pid int) (*Dir, error) { return p.root.Sub(strconv.Itoa(pid)) }
+// Task opens the task directory of a process. It stays that process's,
+// however often the number is used again.
+func (p *Proc) Task(pid int) (*Dir, error) { return p.root.Sub(strconv.Itoa(pid) + "/task") }
 
 // Self is our own process id, in the procfs's numbers and the kernel's.
 func (p *Proc) Self() int { return p.pid }

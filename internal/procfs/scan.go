@@ -105,6 +105,7 @@ func fieldOf(name []byte) field {
 type Lines struct {
 	line [numFields][]byte // whole line, without its newline
 	more [numFields]bool   // a second line of that name was seen
+	raw  [numFields]string // set when parsed
 	err  error
 }
 

@@ -53,6 +53,7 @@ func ParseStatus(r io.Reader, source string) Status {
 
 // Parse makes facts of the lines. The facts do not point into the scanned bytes.
 func (l *Lines) Parse(source string) Status {
+	l.copyRaw()
 	return Status{
 		Name:   parse(l, fieldName, source, parseText),
 		State:  parse(l, fieldState, source, parseState),
@@ -92,7 +93,7 @@ func parse[T any](l *Lines, f field, source string, read func([]byte) (T, bool))
 	case l.more[f]:
 		return posture.Failed[T](source, source+": more than one line "+name)
 	}
-	raw := rawLine(l.line[f])
+	raw := l.raw[f]
 	if v, ok := l.value(f); ok {
 		if value, ok := read(v); ok {
 			return posture.Of(value, source, raw)
@@ -103,9 +104,27 @@ func parse[T any](l *Lines, f field, source string, read func([]byte) (T, bool))
 	return fact
 }
 
-// rawLine copies a line for a person to read: the kernel's tabs as spaces.
-func rawLine(line []byte) string {
-	return string(bytes.ReplaceAll(bytes.TrimRight(line, " \t"), []byte{'\t'}, []byte{' '}))
+// copyRaw copies the lines for a person to read, all in one piece: the
+// kernel's tabs as spaces.
+func (l *Lines) copyRaw() {
+	var size int
+	for _, line := range l.line {
+		size += len(line)
+	}
+	all := make([]byte, 0, size)
+	for _, line := range l.line {
+		all = append(all, line...)
+	}
+	for i, c := range all {
+		if c == '\t' {
+			all[i] = ' '
+		}
+	}
+	rest := string(all)
+	for f, line := range l.line {
+		l.raw[f] = strings.TrimRight(rest[:len(line)], " ")
+		rest = rest[len(line):]
+	}
 }
 
 func parseText(v []byte) (string, bool) { return string(v), true }
