@@ -94,11 +94,12 @@ func (c *config) keep() error {
 	// thread, and keeping is for this thread's filter.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	deny, _, err := c.denied(ctx)
+	out, err := c.scout(ctx, false)
 	if err != nil {
 		return err
 	}
-	c.kept, err = procfs.Keep(deny)
+	defer out.close()
+	c.kept, err = procfs.Keep(out.deny)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -30,7 +31,8 @@ var errAlone = errors.New("it is process 1, and whether there are others could n
 // shielded by a security module.
 func findPeers(deny map[string]string, p *posture.Process) ([]probes.Peer, error) {
 	own, known := ownUIDs(p)
-	proc, err := procfs.Open(kernel.New(deny))
+	s := search{own: own, most: 1}
+	proc, err := procfs.Open(kernel.New(deny), &s.buf)
 	if err != nil {
 		return unseen(p, err)
 	}
@@ -38,7 +40,7 @@ func findPeers(deny map[string]string, p *posture.Process) ([]probes.Peer, error
 	if !known {
 		return unseen(p, errors.New("the own user ids are not known"))
 	}
-	s := search{proc: proc, own: own, most: 1}
+	s.proc = proc
 	if mayTrace(p) {
 		s.most = mostPeers
 	}
@@ -107,12 +109,13 @@ type search struct {
 // ids is among the own. It returns false where that could not be seen. A
 // kernel thread or a zombie has no memory, so that nobody could trace it.
 func (s *search) look(pid int) bool {
-	dir, err := s.proc.Process(pid)
+	dir, err := s.proc.Task(pid)
 	if err != nil {
 		return false
 	}
 	defer dir.Close()
-	data, err := dir.Read("stat", &s.buf)
+	leader := strconv.Itoa(pid)
+	data, err := dir.Read(leader+"/stat", &s.buf)
 	if err != nil {
 		return false
 	}
@@ -123,7 +126,7 @@ func (s *search) look(pid int) bool {
 	if stat.KernelThread() || stat.Zombie() {
 		return true
 	}
-	data, err = dir.Read("status", &s.buf)
+	data, err = dir.Read(leader+"/status", &s.buf)
 	if err != nil {
 		return false
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
-	"syscall"
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks"
@@ -14,10 +12,7 @@ import (
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
 	"github.com/selfaudit/selfaudit/internal/auditopt"
-	"github.com/selfaudit/selfaudit/internal/child"
 	"github.com/selfaudit/selfaudit/internal/collect"
-	"github.com/selfaudit/selfaudit/internal/kernel"
-	"github.com/selfaudit/selfaudit/internal/names"
 	"github.com/selfaudit/selfaudit/probes"
 )
 
@@ -31,10 +26,6 @@ const (
 	notProbedOff   = "probes are off, so nothing was tried"
 	notProbedOther = "it is another process: attempts in its place are not part of this version, so nothing was tried"
 )
-
-// blind is a limit of an audit whose process can have no children.
-const blind = "a seccomp filter is loaded, and no child could be made to find out which system calls it kills for; facts that need such calls were not asked for. " +
-	"Without probes they are asked for directly, and a filter that kills for one of them kills the process"
 
 var errStrict = errors.New("the calling thread is in seccomp strict mode, which leaves it no call that an audit needs: seccomp(2)")
 
@@ -62,19 +53,23 @@ func (c *config) run(ctx context.Context) (*report.Report, error) {
 
 // observe collects and, for the own process, tries.
 func (c *config) observe(ctx context.Context) (*posture.Process, error) {
-	deny, limits, err := c.denied(ctx)
+	s, err := c.scout(ctx, c.pid == 0)
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.collect(ctx, deny)
+	defer s.close()
+	p, err := c.collect(ctx, s.deny)
 	if err != nil {
 		return nil, err
 	}
-	p.Limits = append(p.Limits, limits...)
-	if c.pid != 0 {
+	p.Limits = append(p.Limits, s.limits...)
+	switch {
+	case c.pid != 0:
 		p.NotProbed = notProbedOther
-	} else {
-		c.try(ctx, p, deny)
+	case !c.probes:
+		p.NotProbed = notProbedOff
+	default:
+		c.try(ctx, p, s)
 	}
 	return p, nil
 }
@@ -92,81 +87,16 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 	return collect.Self(ctx, o)
 }
 
-// denied returns the calls that must not be made in this process because a
-// filter kills for them, and sentences on what that costs. A child finds that
-// out, so without probes it is not.
-func (c *config) denied(ctx context.Context) (deny map[string]string, limits []string, err error) {
-	mode, known := collect.OwnSeccomp()
-	switch {
-	case known && mode == seccompStrict:
-		return nil, nil, errStrict
-	case known && mode == seccompDisabled, !c.probes:
-		return nil, nil, nil
-	}
-	calls := kernel.AuditCalls()
-	deny, err = child.Survey(ctx, calls)
-	if err == nil {
-		return deny, nil, nil
-	}
-	// No child went first, so any of the calls may be one that kills.
-	deny = make(map[string]string, len(calls))
-	for _, call := range calls {
-		deny[call.Name] = fmt.Sprintf("not made: a filter is loaded and no child could try it first: %v", named(err))
-	}
-	return deny, []string{blind}, nil
-}
-
 // try makes the attempts that the policy asks for.
-func (c *config) try(ctx context.Context, p *posture.Process, deny map[string]string) {
-	if !c.probes {
-		p.NotProbed = notProbedOff
-		return
-	}
-	if err := c.attempt(ctx, p, deny); err != nil {
+func (c *config) try(ctx context.Context, p *posture.Process, s *scout) {
+	t := attempts{config: c, p: p, in: probes.Input{Names: c.policy.Probes.Names(), Process: p, CapsetExcept: c.granted(p.Kernel)}}
+	if err := t.make(ctx, s); err != nil {
 		p.NotProbed = err.Error()
 	}
 	c.speakForAll(p)
 	if child := auditopt.From(ctx).ExecChild; child != nil {
 		p.AfterExec = child(ctx)
 	}
-}
-
-// attempt makes all attempts once, and those on another process for each that
-// was found. The error says why some were not made.
-func (c *config) attempt(ctx context.Context, p *posture.Process, deny map[string]string) error {
-	in := probes.Input{Names: c.policy.Probes.Names(), Process: p, CapsetExcept: c.granted(p)}
-	var onPeers []string
-	for _, name := range in.Names {
-		if needsPeer(name) {
-			onPeers = append(onPeers, name)
-		}
-	}
-	var peers []probes.Peer
-	var errPeer error
-	if len(onPeers) > 0 {
-		if peers, errPeer = findPeers(deny, p); errPeer != nil {
-			errPeer = fmt.Errorf("looking for another user's process: %w", errPeer)
-			in.Names = slices.DeleteFunc(in.Names, needsPeer)
-		}
-	}
-	if len(in.Names) == 0 {
-		return errPeer
-	}
-	if len(peers) > 0 {
-		in.Peer, peers = &peers[0], peers[1:]
-	}
-	var err error
-	p.Attempts, err = probes.Run(ctx, in)
-	for i := range peers {
-		if err != nil {
-			break
-		}
-		in.Names, in.Peer = onPeers, &peers[i]
-		var more []posture.Attempt
-		more, err = probes.Run(ctx, in)
-		p.Attempts = append(p.Attempts, more...)
-	}
-	return errors.Join(errPeer, named(err))
 }
 
 // speakForAll takes back what an attempt says of the process where it was made
@@ -194,36 +124,6 @@ func (c *config) speakForAll(p *posture.Process) {
 			a.Outcome = posture.Undecided
 		}
 	}
-}
-
-// named adds the errno's name, which a person looks for in a manual page.
-func named(err error) error {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		return err
-	}
-	return fmt.Errorf("%w (%s)", err, names.ErrnoName(int(errno)))
-}
-
-// needsPeer says whether an attempt is made on another process.
-func needsPeer(attempt string) bool {
-	return attempt == "ptrace" || attempt == "process-vm-readv"
-}
-
-// granted are the capabilities that the attempt to regain some leaves out:
-// what the calling thread has in effect already is another check's finding,
-// and what the policy allows is none.
-func (c *config) granted(p *posture.Process) posture.CapSet {
-	var set posture.CapSet
-	if allowed := c.policy.Process.Capabilities.Effective; allowed != nil {
-		set = posture.CapSet(*allowed)
-	}
-	if len(p.Kernel) > 0 {
-		if effective, known := p.Kernel[0].Caps.Effective.Get(); known {
-			set |= effective
-		}
-	}
-	return set
 }
 
 // judge holds the posture against the policy.

@@ -44,20 +44,24 @@ func structOf(size int, fields map[int]uint32) []byte {
 	return b
 }
 
-// mapAttr is union bpf_attr for BPF_MAP_CREATE of an array of one number.
-func mapAttr() []byte { return structOf(48, map[int]uint32{0: 2, 4: 4, 8: 4, 12: 1}) }
+// Structures for the catalogue, as the bytes of the little-endian machines
+// that it has numbers for.
+const (
+	zero8 = "\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// perfAttr is struct perf_event_attr of a software dummy event that counts
-// nothing, disabled, without the kernel and the hypervisor.
-func perfAttr() []byte {
-	return structOf(112, map[int]uint32{0: 1, 4: 112, 8: 9, 40: 1<<0 | 1<<5 | 1<<6})
-}
+	// mapAttr is union bpf_attr for BPF_MAP_CREATE of an array of one number.
+	mapAttr = "\x02\x00\x00\x00" + "\x04\x00\x00\x00" + "\x04\x00\x00\x00" + "\x01\x00\x00\x00" + zero8 + zero8 + zero8 + zero8
 
-// fileHandle is struct file_handle of a type that most file systems have, for
-// an inode that none has.
-func fileHandle() []byte {
-	return structOf(16, map[int]uint32{0: 8, 4: 1, 8: 0xfffffff0, 12: 0xfffffff0})
-}
+	// perfAttr is struct perf_event_attr of a software dummy event that
+	// counts nothing, disabled, without the kernel and the hypervisor.
+	perfAttr = "\x01\x00\x00\x00" + "\x70\x00\x00\x00" + "\x09\x00\x00\x00\x00\x00\x00\x00" + zero8 + zero8 + zero8 +
+		"\x61\x00\x00\x00\x00\x00\x00\x00" + zero8 + zero8 + zero8 + zero8 + zero8 + zero8 + zero8 + zero8
 
-// timexTick is struct timex with ADJ_TICK and a tick of 0.
-func timexTick() []byte { return structOf(256, map[int]uint32{0: 0x4000}) }
+	// fileHandle is struct file_handle of a type that most file systems
+	// have, for an inode that none has.
+	fileHandle = "\x08\x00\x00\x00" + "\x01\x00\x00\x00" + "\xf0\xff\xff\xff" + "\xf0\xff\xff\xff"
+
+	// timexTick is struct timex with ADJ_TICK and a tick of 0.
+	timexTick = "\x00\x40\x00\x00\x00\x00\x00\x00" + zero64 + zero64 + zero64 + zero64
+	zero64    = zero8 + zero8 + zero8 + zero8 + zero8 + zero8 + zero8 + zero8
+)

@@ -430,7 +430,7 @@ func TestUnsteadyDeathIsUndecided(t *testing.T) {
 
 func TestCatalogueMatchesNames(t *testing.T) {
 	var here []string
-	for _, e := range catalog() {
+	for _, e := range catalog {
 		here = append(here, e.name)
 	}
 	var there []string

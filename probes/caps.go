@@ -13,16 +13,23 @@ const capVersion = 0x20080522
 // capHeader is struct __user_cap_header_struct for the calling thread.
 func capHeader() []byte { return structOf(8, map[int]uint32{0: capVersion}) }
 
-// capData is struct __user_cap_data_struct, twice.
-func capData(effective, permitted, inheritable posture.CapSet) []byte {
-	b := make([]byte, 24)
+// capSize is the size of two struct __user_cap_data_struct.
+const capSize = 24
+
+// sets places two struct __user_cap_data_struct in the shared memory.
+func (b *builder) capData(effective, permitted, inheritable posture.CapSet) word {
+	buf := b.Buffer(capSize)
+	putCaps(b.Read(buf), effective, permitted, inheritable)
+	return b.at(buf)
+}
+
+func putCaps(b []byte, effective, permitted, inheritable posture.CapSet) {
 	for k := range 2 {
 		shift := 32 * k
 		binary.NativeEndian.PutUint32(b[12*k:], uint32(effective>>shift))
 		binary.NativeEndian.PutUint32(b[12*k+4:], uint32(permitted>>shift))
 		binary.NativeEndian.PutUint32(b[12*k+8:], uint32(inheritable>>shift))
 	}
-	return b
 }
 
 // effectiveOf reads the effective set out of what capget(2) wrote.
@@ -62,14 +69,14 @@ func (capset) build(b *builder) func() verdict {
 	}
 	reach := capReach(b)
 	header := b.at(b.Bytes(capHeader()))
-	var tries []raise
+	tries := make([]raise, 0, b.env.lastCap+1)
 	for n := 0; n <= b.env.lastCap; n++ {
 		if b.env.in.CapsetExcept.Has(n) || effective.Has(n) {
 			continue
 		}
 		bit := posture.CapSet(1) << n
 		t := raise{number: n, buf: b.ones(24)}
-		t.act = b.do("capset", args(header, data(capData(effective|bit, permitted|bit, inheritable))), child.Call{Spends: true, SkipNextOnError: true})
+		t.act = b.do("capset", args(header, b.capData(effective|bit, permitted|bit, inheritable)), child.Call{Spends: true, SkipNextOnError: true})
 		t.back = b.do("capget", args(header, b.at(t.buf)), child.Call{})
 		tries = append(tries, t)
 	}
@@ -89,8 +96,14 @@ func (capset) build(b *builder) func() verdict {
 // after it were not made and say nothing.
 func (e *env) judgeAll(b *builder, r reading, reach made, tries []raise, raised func(raise, answer) bool) verdict {
 	var list []verdict
-	for _, t := range tries {
-		act, back := b.read(t.act), b.read(t.back)
+	var last child.Outcome
+	for k, t := range tries {
+		act := b.read(t.act)
+		if k > 0 && act.Outcome == last && act.Errno != 0 {
+			continue // refused just like the one before
+		}
+		last = act.Outcome
+		back := b.read(t.back)
 		list = append(list, e.judgeRaised(r, b.read(reach), act, back, raised(t, back), t.number))
 		if act.Signal != 0 {
 			break
@@ -134,7 +147,7 @@ func (ambient) build(b *builder) func() verdict {
 	var prepare made
 	var prepared []raise
 	if permitted&^inheritable != 0 {
-		prepare = b.do("capset", args(data(capHeader()), data(capData(effective, permitted, inheritable|permitted))), child.Call{Need: true, Spends: true})
+		prepare = b.do("capset", args(data(capHeader()), b.capData(effective, permitted, inheritable|permitted)), child.Call{Need: true, Spends: true})
 		prepared = raises(b)
 	}
 	r := reading{want: einval, capability: noCap}
@@ -152,7 +165,7 @@ func (ambient) build(b *builder) func() verdict {
 
 // raises appends a unit that raises every capability there is.
 func raises(b *builder) []raise {
-	var tries []raise
+	tries := make([]raise, 0, b.env.lastCap+1)
 	for n := 0; n <= b.env.lastCap; n++ {
 		t := raise{number: n}
 		t.act = b.do("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_RAISE", ambientRaise), i(n), i(0), i(0)), child.Call{Spends: true, SkipNextOnError: true})
@@ -187,6 +200,7 @@ type secureBits struct{}
 
 func (secureBits) build(b *builder) func() verdict {
 	const noAmbientRaise = 1 << 6
+	b.env.needsBits = true
 	have, ok := b.env.bits.Get()
 	if !ok {
 		return func() verdict { return undecided("the thread's securebits are not known") }

@@ -13,6 +13,8 @@ type env struct {
 	uid, gid posture.Fact[posture.IDs]
 	bits     posture.Fact[uint32]
 	lastCap  int
+	// needsBits: an attempt was written down by the securebits.
+	needsBits bool
 }
 
 // mostCaps is how many capabilities a set has room for: capget(2).
@@ -71,4 +73,16 @@ func prefer[T any](have *posture.Fact[T], f posture.Fact[T]) {
 func (e *env) lacks(capability int) bool {
 	set, ok := e.caps.Effective.Get()
 	return ok && capability >= 0 && !set.Has(capability)
+}
+
+// sameArguments says that attempts written by these facts and by those have
+// the same arguments.
+func (e *env) sameArguments(o *env) bool {
+	same := func(a, b posture.Fact[posture.CapSet]) bool {
+		return a.State == posture.Known && b.State == posture.Known && a.Value == b.Value
+	}
+	root := func(e *env) bool { id, ok := e.uid.Get(); return ok && id.Effective.Value == 0 }
+	return e.filtered == o.filtered && e.lastCap == o.lastCap && root(e) == root(o) &&
+		(!e.needsBits || e.bits.State == o.bits.State && e.bits.Value == o.bits.Value) &&
+		same(e.caps.Effective, o.caps.Effective) && same(e.caps.Permitted, o.caps.Permitted) && same(e.caps.Inheritable, o.caps.Inheritable)
 }

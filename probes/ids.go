@@ -20,8 +20,8 @@ func words32(b []byte) []uint32 {
 // ids takes id 0 by one call in several ways, and reads the ids back.
 type ids struct {
 	call     string
-	reach    []word // -1 alone is no id; with three ids it would change nothing
-	acts     [][]word
+	reach    words // -1 alone is no id; with three ids it would change nothing
+	acts     []words
 	readBack string
 }
 
@@ -59,8 +59,8 @@ func (p ids) build(b *builder) func() verdict {
 // user_namespaces(7).
 func notMapped() []meaning { return []meaning{{einval, permissionStopped}} }
 
-func keepAll(n int) []word {
-	out := make([]word, n)
+func keepAll(n int) words {
+	out := make(words, n)
 	for k := range out {
 		out[k] = bad
 	}

@@ -18,7 +18,7 @@ type userns struct{ call string }
 
 // reach and act of the three ways in. CLONE_SIGHAND without CLONE_VM, a
 // structure of no size and a flag that unshare(2) lacks are refused first.
-func (p userns) words() (reach, act []word) {
+func (p userns) words() (reach, act words) {
 	switch p.call {
 	case "clone":
 		return args(c("CLONE_SIGHAND", cloneSighand), i(0), i(0), i(0), i(0)), args(c("CLONE_NEWUSER", cloneNewUser), i(0), i(0), i(0), i(0))

@@ -78,7 +78,7 @@ func (p readMemory) build(b *builder) func() verdict {
 	putVec(b.Read(from), 1)
 	act := b.do("process_vm_readv", args(pid, b.at(to), i(1), b.at(from), i(1), i(0)), child.Call{})
 	b.End()
-	r := reading{want: efault, capability: noCap, past: errs(efault)}
+	r := reading{want: efault, capability: noCap, past: []syscall.Errno{efault}}
 	return func() verdict {
 		reached := b.read(reach)
 		v := b.env.judge(r, reached, b.read(act))
@@ -138,14 +138,14 @@ func (lowPort) build(b *builder) func() verdict {
 	act := b.do("bind", args(result(fd), data([]byte{2, 0, 0, 1, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}), i(16)), child.Call{})
 	b.do("close", args(result(fd)), child.Call{})
 	b.End()
-	r := reading{want: ebadf, past: errs(syscall.EADDRINUSE, syscall.EADDRNOTAVAIL), capability: b.entry.capability}
+	r := reading{want: ebadf, past: []syscall.Errno{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL}, capability: b.entry.capability}
 	return func() verdict {
 		start, err := strconv.Atoi(string(bytes.TrimRight(b.Read(text), "\x00\n ")))
 		if err == nil && start <= 1 {
 			return noObject("no port is privileged here: net.ipv4.ip_unprivileged_port_start is " + strconv.Itoa(start))
 		}
 		if o := b.read(fd); !o.OK() {
-			return b.env.judge(reading{capability: noCap, means: noFamily()}, answer{}, o)
+			return b.env.judge(reading{capability: noCap, means: noFamily}, answer{}, o)
 		}
 		v := b.env.judge(r, b.read(reach), b.read(act))
 		if v.outcome == succeededOutcome && err != nil {
@@ -181,7 +181,7 @@ func (p otherEntry) build(b *builder) func() verdict {
 	if !ok {
 		return func() verdict { return stopped(kernelStopped, "this architecture has no such entry") }
 	}
-	m := made{step: b.Call(child.Call{NR: nr, Int80: p.int80}), ok: true, call: "getpid", what: p.name() + " getpid()"}
+	m := made{step: b.Call(child.Call{NR: nr, Int80: p.int80}), ok: true, call: "getpid", name: p.name() + " getpid()"}
 	b.End()
 	return func() verdict {
 		o := b.read(m)
@@ -209,7 +209,7 @@ func (quota) build(b *builder) func() verdict {
 	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_GETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), child.Call{})
 	b.do("close", args(result(fd)), child.Call{})
 	b.End()
-	r := reading{want: ebadf, past: errs(esrch), capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}
+	r := reading{want: ebadf, past: []syscall.Errno{esrch}, capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}
 	return func() verdict {
 		if o := b.read(fd); !o.OK() {
 			return undecided("the root directory could not be opened", o)

@@ -11,10 +11,10 @@ import (
 // to prepare. It fits most entries of the catalogue.
 type plain struct {
 	call  string
-	reach []word // empty: the call has no reach
+	reach words // empty: the call has no reach
 	want  syscall.Errno
 	late  bool
-	acts  [][]word
+	acts  []words
 	past  []syscall.Errno
 	means []meaning
 	// opens: success is a descriptor, which is closed again. That the close

@@ -9,12 +9,10 @@ package probes
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
-	"github.com/selfaudit/selfaudit/internal/names"
+	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
 // Peer is another process, to try to trace and to read.
@@ -44,119 +42,96 @@ type Input struct {
 // It needs clone(2) and wait4(2) or waitid(2), no privilege, and leaves
 // nothing behind. Every child has the context's deadline.
 func Run(ctx context.Context, in Input) ([]posture.Attempt, error) {
-	p, err := child.New()
+	p, err := NewPlan(in, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	e := newEnv(in)
+	p.Run(ctx)
+	return p.Attempts(in)
+}
+
+// Plan is attempts that were written down and not made yet. It lets one child
+// first try the calls that the audit itself needs, and then the attempts: what
+// is known by then is less, and has to be compared with what is known later.
+type Plan struct {
+	program *child.Program
+	env     *env
+	judges  []judge
+	survey  child.Survey
+	err     error
+}
+
+// judge reads the answers to one attempt.
+type judge struct {
+	name string
+	read func() verdict
+}
+
+// NewPlan writes down the attempts, with calls to be tried before them. It
+// must be closed.
+func NewPlan(in Input, calls []kernel.AuditCall) (*Plan, error) {
+	program, err := child.New()
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{program: program, env: newEnv(in), survey: program.Survey(calls)}
 	wanted := make(map[string]bool, len(in.Names))
 	for _, n := range in.Names {
 		wanted[n] = true
 	}
-	type planned struct {
-		name  string
-		judge func() verdict
-	}
-	var plan []planned
-	entries := catalog()
-	for i := range entries {
-		entry := &entries[i]
-		if wanted[entry.name] {
-			b := &builder{Program: p, env: e, entry: entry}
-			plan = append(plan, planned{entry.name, entry.plan.build(b)})
-			p.End()
+	for k := range catalog {
+		entry := &catalog[k]
+		if !wanted[entry.name] {
+			continue
 		}
+		b := &builder{Program: program, env: p.env, entry: entry}
+		p.judges = append(p.judges, judge{entry.name, entry.plan.build(b)})
+		program.End()
 	}
-	err = p.Run(ctx, child.Options{Filtered: e.filtered})
-	var attempts []posture.Attempt
-	for _, pl := range plan {
-		v := pl.judge()
-		if err != nil && v.outcome == posture.Undecided {
+	return p, nil
+}
+
+// Close gives the plan's memory back.
+func (p *Plan) Close() error { return p.program.Close() }
+
+// Run makes the attempts from the calling thread, which the caller has locked.
+func (p *Plan) Run(ctx context.Context) {
+	p.err = p.program.Run(ctx, child.Options{Filtered: p.env.filtered})
+}
+
+// Deny returns the calls, of those that were to be tried first, that must not
+// be made in this process, with the reason. An error means that no child could
+// try them.
+func (p *Plan) Deny() (map[string]string, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	return p.survey.Deny(), nil
+}
+
+// Fits says that the attempts that were written down are those that in asks
+// for, with arguments by its facts.
+func (p *Plan) Fits(in Input) bool {
+	have, want := p.env, newEnv(in)
+	return have.sameArguments(want) && have.in.CapsetExcept == in.CapsetExcept
+}
+
+// Attempts reads the attempts that were made, by the facts of in. The peer is
+// the one that they were made on; in may say more of it.
+func (p *Plan) Attempts(in Input) ([]posture.Attempt, error) {
+	peer := p.env.in.Peer
+	*p.env = *newEnv(in)
+	if in.Peer == nil || peer == nil || in.Peer.PID != peer.PID {
+		p.env.in.Peer = peer
+	}
+	attempts := make([]posture.Attempt, 0, len(p.judges))
+	for _, j := range p.judges {
+		v := j.read()
+		if p.err != nil && v.outcome == posture.Undecided {
 			continue // it was not made: the error says why
 		}
-		attempts = append(attempts, v.attempt(pl.name))
+		attempts = append(attempts, v.attempt(j.name))
 	}
-	return attempts, err
-}
-
-// builder writes one entry's calls into a program.
-type builder struct {
-	*child.Program
-	env   *env
-	entry *entry
-}
-
-// number returns the native number of a system call.
-func number(call string) (uint32, bool) { return names.Syscall(runtime.GOARCH, call) }
-
-// made is a call in the program, or the reason why there is none.
-type made struct {
-	step child.Step
-	ok   bool
-	call string
-	what string // the arguments, for the evidence
-}
-
-// do appends a call by name. On an architecture without it nothing is appended.
-func (b *builder) do(call string, args []word, c child.Call) made {
-	nr, ok := number(call)
-	if !ok {
-		return made{call: call}
-	}
-	c.NR = nr
-	for _, w := range args {
-		c.Args = append(c.Args, w.arg(b))
-	}
-	return made{step: b.Call(c), ok: true, call: call, what: call + "(" + describe(args) + ")"}
-}
-
-// unit appends a call that is a unit by itself.
-func (b *builder) unit(call string, args []word, c child.Call) made {
-	m := b.do(call, args, c)
-	b.End()
-	return m
-}
-
-// answer is what the kernel, or a filter, said to a call.
-type answer struct {
-	made
-	child.Outcome
-	unsteady bool
-}
-
-// read returns the answer to a call once the program has run.
-func (b *builder) read(m made) answer {
-	if !m.ok {
-		return answer{made: m}
-	}
-	return answer{made: m, Outcome: b.Outcome(m.step), unsteady: b.Unsteady(m.step)}
-}
-
-// returns says what calls return whose results differ from one audit to the
-// next, so that two reports on one unchanged process do not.
-var returns = map[string]string{
-	"bpf": "a descriptor", "fanotify_init": "a descriptor", "fsopen": "a descriptor", "io_uring_setup": "a descriptor",
-	"memfd_create": "a descriptor", "open_tree": "a descriptor", "openat": "a descriptor", "perf_event_open": "a descriptor",
-	"pidfd_open": "a descriptor", "socket": "a descriptor", "userfaultfd": "a descriptor",
-	"clone": "a process id", "clone3": "a process id", "getpid": "a process id", "getppid": "a process id",
-	"mmap": "an address", "mmap2": "an address",
-}
-
-// String puts the answer as strace(1) would.
-func (a answer) String() string {
-	switch {
-	case !a.ok:
-		return fmt.Sprintf("%s: not a call of linux/%s", a.call, runtime.GOARCH)
-	case a.Signal != 0:
-		return fmt.Sprintf("%s: killed by %s", a.what, names.SignalName(int(a.Signal)))
-	case !a.Made:
-		return a.what + ": not made"
-	case a.Errno != 0:
-		return a.what + " = " + names.ErrnoName(int(a.Errno))
-	}
-	if what, ok := returns[a.call]; ok && a.Ret != 0 {
-		return a.what + " = " + what
-	}
-	return fmt.Sprintf("%s = %d", a.what, int(a.Ret))
+	return attempts, p.err
 }

@@ -7,69 +7,74 @@ import (
 	"github.com/selfaudit/selfaudit/internal/child"
 )
 
-// word is one argument of a call, as a table can hold it.
+// word is one argument of a call. It is small and plain, so that a table of
+// them is data and no code.
 type word struct {
 	kind wordKind
-	n    int
-	s    string
-	b    []byte
-	step child.Step
+	// n is the number, the size, the step or the place in the shared memory.
+	n int32
+	// s is the text or the bytes; of a number, its name.
+	s string
 }
+
+// words are the arguments of one call.
+type words []word
 
 type wordKind uint8
 
 const (
-	wordInt    wordKind = iota
-	wordString          // address of a string
-	wordBytes           // address of a copy of b
-	wordRoom            // address of n zero bytes
-	wordResult          // what an earlier call returned
-	wordAddr            // an address in the shared memory
+	plainNumber wordKind = iota
+	text                 // address of a string
+	blob                 // address of a copy of s
+	zeros                // address of n zero bytes
+	fromStep             // what an earlier call returned
+	place                // an address in the shared memory
 )
 
 // bad is all ones: as an address, a descriptor or a set of flags it means
 // nothing to any call it is given to here.
-var bad = word{kind: wordInt, n: -1}
+var bad = word{n: -1}
 
-func i(n int) word                 { return word{kind: wordInt, n: n} }
-func c(name string, n int) word    { return word{kind: wordInt, n: n, s: name} }
-func s(text string) word           { return word{kind: wordString, s: text} }
-func data(b []byte) word           { return word{kind: wordBytes, b: b} }
-func room(n int) word              { return word{kind: wordRoom, n: n} }
-func result(m made) word           { return word{kind: wordResult, step: m.step} }
-func args(words ...word) []word    { return words }
-func acts(list ...[]word) [][]word { return list }
+func i(n int) word              { return word{n: int32(n)} }
+func c(name string, n int) word { return word{n: int32(n), s: name} }
+func s(str string) word         { return word{kind: text, s: str} }
+func data(b []byte) word        { return word{kind: blob, s: string(b)} }
+func room(n int) word           { return word{kind: zeros, n: int32(n)} }
+func result(m made) word        { return word{kind: fromStep, n: int32(m.step)} }
+func args(list ...word) words   { return list }
 
 // arg places the word in the program.
 func (w word) arg(b *builder) child.Arg {
 	switch w.kind {
-	case wordString:
+	case text:
 		return b.String(w.s)
-	case wordBytes:
-		return b.Addr(b.Bytes(w.b))
-	case wordRoom:
-		return b.Addr(b.Buffer(w.n))
-	case wordResult:
-		return child.Result(w.step)
+	case blob:
+		return b.Addr(b.Bytes([]byte(w.s)))
+	case zeros:
+		return b.Addr(b.Buffer(int(w.n)))
+	case fromStep:
+		return child.Result(child.Step(w.n))
+	case place:
+		return b.Addr(child.BufferAt(int(w.n)))
 	default:
-		return child.Int(w.n)
+		return child.Int(int(w.n))
 	}
 }
 
 // describe writes arguments for a person.
-func describe(words []word) string {
-	parts := make([]string, len(words))
-	for k, w := range words {
+func describe(list words) string {
+	parts := make([]string, len(list))
+	for k, w := range list {
 		switch w.kind {
-		case wordString:
+		case text:
 			parts[k] = strconv.Quote(w.s)
-		case wordBytes, wordRoom, wordAddr:
+		case blob, zeros, place:
 			parts[k] = "{…}"
-		case wordResult:
+		case fromStep:
 			parts[k] = "…"
 		default:
 			if parts[k] = w.s; w.s == "" {
-				parts[k] = number10or16(w.n)
+				parts[k] = number10or16(int(w.n))
 			}
 		}
 	}
@@ -84,7 +89,7 @@ func number10or16(n int) string {
 }
 
 // at is a piece of shared memory that a plan reads back.
-func (b *builder) at(buf child.Buffer) word { return word{kind: wordAddr, n: int(b.Addr(buf).Value())} }
+func (b *builder) at(buf child.Buffer) word { return word{kind: place, n: int32(buf.Offset())} }
 
 // ones returns shared memory full of ones. A filter that answers success
 // without making the call leaves them, and they never read as an empty set.

@@ -10,6 +10,9 @@ import (
 // errSystem is what every call returns where children cannot be made this way.
 var errSystem = errors.New("child: needs Linux, and not s390x")
 
+// ErrNoChild means that the kernel, or a filter, refused to make a child.
+var ErrNoChild = errors.New("child: no child could be made")
+
 // ErrDeadline means that the context ended before the program did.
 var ErrDeadline = errors.New("child: deadline exceeded")
 
@@ -17,6 +20,10 @@ var ErrDeadline = errors.New("child: deadline exceeded")
 type Options struct{ Filtered bool }
 
 type prologue struct{}
+
+type leaving struct{}
+
+func (p *Program) seeOff() error { return nil }
 
 func (p *Program) addPrologue() { p.err = errSystem }
 

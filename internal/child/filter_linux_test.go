@@ -75,6 +75,10 @@ func runFiltered(spec string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err = p.Run(ctx, Options{Filtered: true})
+	o := p.Outcome(ppid)
+	if cerr := p.Close(); cerr != nil {
+		return cerr
+	}
 	children, rerr := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", tid))
 	if rerr != nil {
 		return rerr
@@ -83,7 +87,7 @@ func runFiltered(spec string) error {
 	if err != nil {
 		return err
 	}
-	if o := p.Outcome(ppid); !o.OK() || int(o.Ret) != pid {
+	if !o.OK() || int(o.Ret) != pid {
 		return fmt.Errorf("getppid: %+v", o)
 	}
 	return nil
@@ -142,7 +146,7 @@ func TestUnderFilters(t *testing.T) {
 func TestSurvey(t *testing.T) {
 	// Without a filter every call of the table survives, and the answers are
 	// those that the table lists.
-	deny, err := Survey(withTimeout(t, 10*time.Second), kernel.AuditCalls())
+	deny, err := Deny(withTimeout(t, 10*time.Second), kernel.AuditCalls())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,12 @@ func Result(s Step) Arg { return Arg{value: uintptr(s), isRef: true} }
 // From returns the part of b that begins at byte n.
 func (b Buffer) From(n int) Buffer { return Buffer{b.off + n, b.size - n} }
 
+// Offset is where b begins in the shared memory.
+func (b Buffer) Offset() int { return b.off }
+
+// BufferAt is the shared memory from an offset on.
+func BufferAt(off int) Buffer { return Buffer{off, maxData - off} }
+
 // Call is one system call to be made in the child.
 type Call struct {
 	NR   uint32
@@ -143,7 +149,9 @@ type Program struct {
 	// unsteady holds units in which two children fared differently.
 	unsteady map[uint32]bool
 	prologue prologue
-	err      error
+	// leaving are children that are done and were not waited for yet.
+	leaving []leaving
+	err     error
 }
 
 // death is where a child died, and of what.
@@ -164,14 +172,16 @@ func New() (*Program, error) {
 	return p, p.err
 }
 
-// Close gives the shared memory back. Results cannot be read afterwards.
+// Close waits for the last children to be gone and gives the shared memory
+// back. Results cannot be read afterwards. The error says that a child was left.
 func (p *Program) Close() error {
 	if p.mem == nil {
 		return nil
 	}
+	left := p.seeOff()
 	mem := p.mem
 	p.mem, p.area = nil, nil
-	return unmapShared(mem)
+	return errors.Join(left, unmapShared(mem))
 }
 
 // Buffer returns size bytes of shared memory, zero and eight-byte aligned.

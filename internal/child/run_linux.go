@@ -23,6 +23,9 @@ const wallClone = 0x40000000
 // grace is how long a child that was killed may take to go.
 const grace = time.Second
 
+// ErrNoChild means that the kernel, or a filter, refused to make a child.
+var ErrNoChild = errors.New("child: no child could be made")
+
 // ErrDeadline means that the context ended before the program did.
 var ErrDeadline = errors.New("child: deadline exceeded")
 
@@ -90,9 +93,6 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if pidfd >= 0 {
-		defer syscall.Close(int(pidfd))
-	}
 	status, err := r.wait(ctx, pid, int(pidfd))
 	if err != nil {
 		return 0, err
@@ -129,7 +129,7 @@ func forkBlocked(a *area, pidfd *int32) (int, error) {
 		return 0, fmt.Errorf("child: rt_sigprocmask: %w", e)
 	}
 	if errno != 0 {
-		return 0, fmt.Errorf("child: clone: %w", errno)
+		return 0, fmt.Errorf("%w: clone: %w", ErrNoChild, errno)
 	}
 	return int(pid), nil
 }

@@ -2,49 +2,63 @@ package child
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
-// Survey finds out in a child for which calls a seccomp filter on the calling
-// thread kills, and returns those with the reason. The calling process must
-// not make them. An error means that nothing was found out.
-func Survey(ctx context.Context, calls []kernel.AuditCall) (map[string]string, error) {
-	p, err := New()
-	if err != nil {
-		return nil, err
+// Survey is calls that are tried in a child, so that the calling process never
+// makes one that a seccomp filter kills for.
+type Survey struct {
+	p     *Program
+	calls []kernel.AuditCall
+	first Step
+}
+
+// Survey appends the calls, each as a unit of its own.
+func (p *Program) Survey(calls []kernel.AuditCall) Survey {
+	p.End()
+	s := Survey{p, calls, p.Next()}
+	for _, c := range calls {
+		var args [6]Arg
+		for k, a := range c.Args {
+			args[k] = Arg{value: a}
+		}
+		p.Call(Call{NR: uint32(c.NR), Args: args[:]})
+		p.End()
 	}
-	defer p.Close()
-	steps := make([]Step, len(calls))
-	for i, c := range calls {
-		steps[i] = p.rawCall(c.NR, c.Args)
-	}
-	if err := p.Run(ctx, Options{Filtered: true}); err != nil {
-		return nil, err
-	}
+	return s
+}
+
+// Deny returns the calls that must not be made in this process, with the
+// reason, once the program has run.
+func (s Survey) Deny() map[string]string {
 	deny := map[string]string{}
-	for i, c := range calls {
-		o := p.Outcome(steps[i])
-		switch {
+	for k, c := range s.calls {
+		step := s.first + Step(k)
+		switch o := s.p.Outcome(step); {
 		case o.Signal != 0 && o.Repeated:
-			deny[c.Name] = fmt.Sprintf("the seccomp filter kills for it (signal %d)", o.Signal)
-		case o.Signal != 0, p.Unsteady(steps[i]):
+			deny[c.Name] = "the seccomp filter kills for it (signal " + strconv.Itoa(int(o.Signal)) + ")"
+		case o.Signal != 0, s.p.Unsteady(step):
 			deny[c.Name] = "children that tried it fared differently: something killed one"
 		case !o.Made:
 			deny[c.Name] = "no child could try it"
 		}
 	}
-	return deny, nil
+	return deny
 }
 
-// rawCall appends a unit of one call whose arguments are numbers.
-func (p *Program) rawCall(nr uintptr, args [6]uintptr) Step {
-	list := make([]Arg, len(args))
-	for i, a := range args {
-		list[i] = Arg{value: a}
+// Deny finds out in a child for which calls a seccomp filter on the calling
+// thread kills. An error means that nothing was found out.
+func Deny(ctx context.Context, calls []kernel.AuditCall) (map[string]string, error) {
+	p, err := New()
+	if err != nil {
+		return nil, err
 	}
-	s := p.Call(Call{NR: uint32(nr), Args: list})
-	p.End()
-	return s
+	defer p.Close()
+	s := p.Survey(calls)
+	if err := p.Run(ctx, Options{Filtered: true}); err != nil {
+		return nil, err
+	}
+	return s.Deny(), nil
 }

@@ -68,21 +68,30 @@ func (r *runner) hopeless() bool {
 	return true
 }
 
-// wait waits until the child ended, and kills it when the context ends.
+// wait waits until the child is done or has ended, and kills it when the
+// context ends. A child that is done says so in shared memory, where all its
+// answers are then: its way out is not waited for here, but by Close.
 func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, error) {
 	var killed, still time.Time
 	pause, cursor := firstPause, ^uint32(0)
 	for {
 		r.pause(pause)
-		if w := r.waiter(); w != nil {
+		w := r.waiter()
+		if atomic.LoadUint32(&r.area.done) == 1 && w != nil {
+			r.leaving = append(r.leaving, leaving{pid, pidfd, w})
+			return 0, nil
+		}
+		if w != nil {
 			status, ok, err := w(pid)
 			if ok || err != nil {
+				closeFD(pidfd)
 				return status, err
 			}
 		} else if c := atomic.LoadUint32(&r.area.cursor); c != cursor {
 			cursor, still = c, time.Now()
 		} else if time.Since(still) > gonePause && gone(pid) {
 			r.zombies = append(r.zombies, pid)
+			closeFD(pidfd)
 			return syscall.WaitStatus(syscall.SIGSYS), r.lost()
 		}
 		switch {
@@ -91,14 +100,52 @@ func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, 
 			r.kill(pidfd)
 			killed = time.Now()
 		case time.Since(killed) > grace:
+			closeFD(pidfd)
 			return 0, fmt.Errorf("%w: child %d did not end", ErrDeadline, pid)
 		}
-		if pause *= 2; pause > lastPause || atomic.LoadUint32(&r.area.done) == 1 {
-			pause = min(pause, lastPause)
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// leaving is a child that is done and on its way out.
+type leaving struct {
+	pid, pidfd int
+	wait       waiter
+}
+
+// seeOff waits until the children that are done have ended, and kills one that
+// takes longer than it may: it can have been stopped on its way.
+func (p *Program) seeOff() error {
+	var left error
+	for _, c := range p.leaving {
+		pause, begin := firstPause, time.Now()
+		for {
+			_, ok, err := c.wait(c.pid)
+			if ok {
+				break
+			}
+			if err == nil && time.Since(begin) > 2*grace {
+				err = fmt.Errorf("child: %d did not end", c.pid)
+			}
+			if err != nil {
+				left = err
+				break
+			}
+			if time.Since(begin) > grace && c.pidfd >= 0 {
+				syscall.RawSyscall6(kernel.SysPidfdSendSignal, uintptr(c.pidfd), uintptr(syscall.SIGKILL), 0, 0, 0, 0)
+			}
+			sleep(&p.area.done, pause)
+			pause = min(2*pause, lastPause)
 		}
-		if atomic.LoadUint32(&r.area.done) == 1 {
-			pause = firstPause
-		}
+		closeFD(c.pidfd)
+	}
+	p.leaving = nil
+	return left
+}
+
+func closeFD(fd int) {
+	if fd >= 0 {
+		syscall.Close(fd)
 	}
 }
 
@@ -122,10 +169,13 @@ func (r *runner) lost() error {
 // pause sleeps until the child is done, or for d. It uses futex(2), which the
 // Go runtime cannot live without either.
 func (r *runner) pause(d time.Duration) {
-	word, want := &r.area.done, uint32(0)
-	if atomic.LoadUint32(word) == 1 {
-		want = 1 // nobody will wake this: it is a plain sleep
-	}
+	futexFor(&r.area.done, 0, d)
+}
+
+// sleep sleeps for d: nobody wakes who waits for the value that is there.
+func sleep(word *uint32, d time.Duration) { futexFor(word, atomic.LoadUint32(word), d) }
+
+func futexFor(word *uint32, want uint32, d time.Duration) {
 	ts := syscall.NsecToTimespec(int64(d))
 	syscall.Syscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(want), uintptr(unsafe.Pointer(&ts)), 0, 0)
 }

@@ -11,15 +11,19 @@ import (
 )
 
 // bareLoop opens, reads and closes the files that an audit of self reads, by
-// their paths, into one buffer.
+// their paths, into one buffer. Directories end with a slash.
 func bareLoop(paths []string, buf []byte) error {
 	for _, path := range paths {
 		fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
+		read := syscall.Read
+		if path[len(path)-1] == '/' {
+			read = syscall.ReadDirent
+		}
 		for {
-			n, err := syscall.Read(fd, buf)
+			n, err := read(fd, buf)
 			if err != nil {
 				return err
 			}
@@ -42,7 +46,7 @@ func filesOfSelf() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	out := []string{task + "/", fmt.Sprintf("/proc/%d/fdinfo/2", pid)}
 	for _, t := range threads {
 		out = append(out, task+"/"+t.Name()+"/status")
 	}

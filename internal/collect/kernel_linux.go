@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -55,7 +56,7 @@ func (k *kernelSets) ask(c *kernel.Calls, tid int, caps *posture.CapFacts) {
 	if !k.have || k.data != data {
 		k.data, k.have = data, true
 		set := func(name string, v uint64) posture.Fact[posture.CapSet] {
-			return posture.Of(posture.CapSet(v), capgetSource, fmt.Sprintf("%s: %016x", name, v))
+			return posture.Of(posture.CapSet(v), capgetSource, name+": "+hex16(v))
 		}
 		k.facts.Effective = set("effective", data.Effective)
 		k.facts.Permitted = set("permitted", data.Permitted)
@@ -77,7 +78,28 @@ func capFact(v uint64, err error, source string) posture.Fact[posture.CapSet] {
 	if err != nil {
 		return posture.Failed[posture.CapSet](source, err.Error())
 	}
-	return posture.Of(posture.CapSet(v), source, fmt.Sprintf("%016x", v))
+	return posture.Of(posture.CapSet(v), source, hex16(v))
+}
+
+// hex16 writes a set as the status file does.
+func hex16(v uint64) string {
+	var buf [16]byte
+	for i := range buf {
+		buf[i] = "0123456789abcdef"[v>>(60-4*i)&15]
+	}
+	return string(buf[:])
+}
+
+// decimals writes ids as the status file does, with spaces.
+func decimals(ids ...uint32) string {
+	buf := make([]byte, 0, 44)
+	for i, id := range ids {
+		if i > 0 {
+			buf = append(buf, ' ')
+		}
+		buf = strconv.AppendUint(buf, uint64(id), 10)
+	}
+	return string(buf)
 }
 
 // askSelf asks the kernel for everything that it answers the calling thread.
@@ -86,7 +108,9 @@ func (a *collector) askSelf(v views) posture.Thread {
 	t.UID = v.uid.four(a.askIDs(a.c.Getresuid, a.c.FSUID, "getresuid(2), setfsuid(2)"))
 	t.GID = v.gid.four(a.askIDs(a.c.Getresgid, a.c.FSGID, "getresgid(2), setfsgid(2)"))
 	groups, err := a.c.Getgroups()
-	t.Groups = v.gid.groups(fact(groups, err, "getgroups(2)"))
+	known := fact(groups, err, "getgroups(2)")
+	known.Raw = decimals(groups...)
+	t.Groups = v.gid.groups(known)
 	var sets kernelSets
 	sets.ask(a.c, 0, &t.Caps)
 
@@ -145,5 +169,5 @@ func (a *collector) askIDs(three func() ([3]uint32, error), fs func() (uint32, e
 	if err != nil {
 		return posture.Failed[[4]uint32](source, err.Error())
 	}
-	return fact([4]uint32{ids[0], ids[1], ids[2], fsID}, nil, source)
+	return posture.Of([4]uint32{ids[0], ids[1], ids[2], fsID}, source, decimals(ids[0], ids[1], ids[2], fsID))
 }

@@ -131,7 +131,11 @@ func (a *collector) withoutProc() {
 		return
 	}
 	t := a.p.Kernel[0]
-	why := "only /proc shows it: " + a.noTask.Error()
+	cause := a.p.Threads.Why() // the directory is there and could not be listed
+	if a.noTask != nil {
+		cause = a.noTask.Error()
+	}
+	why := "only /proc shows it: " + cause
 	t.SeccompFilters = posture.Failed[int]("/proc", why)
 	t.NSpid = posture.Failed[[]int]("/proc", why)
 	t.TracerPID = posture.Failed[int]("/proc", why)
@@ -140,7 +144,7 @@ func (a *collector) withoutProc() {
 	t.StoreBypass = posture.Failed[string]("/proc", why)
 	t.IndirectBranch = posture.Failed[string]("/proc", why)
 	a.p.Classes = []posture.Class{{Thread: t, TIDs: []int{t.TID}}}
-	a.p.Limits = append(a.p.Limits, "without /proc only the calling thread could be observed: "+a.noTask.Error())
+	a.p.Limits = append(a.p.Limits, "without /proc only the calling thread could be observed: "+cause)
 }
 
 // ownAnswers puts into the classes what the kernel answers the calling thread

@@ -13,14 +13,14 @@ const (
 // attempts is the table of everything that can be tried. The order is that of
 // the catalogue. Layer and severity are the report's words.
 var attempts = []Attempt{
+	{"setfsuid-root", Reescalation, "privilege", "critical", "act on files as root after setfsuid(0)", "With file system user id 0 every file of root can be opened by its owner's bits.", fixIDs},
+	{"setfsgid-root", Reescalation, "privilege", "critical", "act on files as group 0 after setfsgid(0)", "With file system group id 0 every file of group 0 can be opened by its group's bits.", fixIDs},
 	{"setuid-root", Reescalation, "privilege", "critical", "become root with setuid(0)", "A saved user id of 0 or CAP_SETUID makes the drop of privileges reversible.", fixIDs},
 	{"setgid-root", Reescalation, "privilege", "critical", "take group id 0 with setgid(0)", "A saved group id of 0 or CAP_SETGID opens every file that group 0 may read or write.", fixIDs},
 	{"setresuid-root", Reescalation, "privilege", "critical", "become root with setresuid(0, 0, 0) or by one of its ids alone", "A user id of 0 among real, effective and saved can be moved to all three.", fixIDs},
 	{"setresgid-root", Reescalation, "privilege", "critical", "take group id 0 with setresgid(0, 0, 0) or by one of its ids alone", "A group id of 0 among real, effective and saved can be moved to all three.", fixIDs},
 	{"setreuid-root", Reescalation, "privilege", "critical", "become root with setreuid(0, 0) or by its effective id alone", "A real or saved user id of 0 can be exchanged for the effective one.", fixIDs},
 	{"setregid-root", Reescalation, "privilege", "critical", "take group id 0 with setregid(0, 0) or by its effective id alone", "A real or saved group id of 0 can be exchanged for the effective one.", fixIDs},
-	{"setfsuid-root", Reescalation, "privilege", "critical", "act on files as root after setfsuid(0)", "With file system user id 0 every file of root can be opened by its owner's bits.", fixIDs},
-	{"setfsgid-root", Reescalation, "privilege", "critical", "act on files as group 0 after setfsgid(0)", "With file system group id 0 every file of group 0 can be opened by its group's bits.", fixIDs},
 	{"setgroups", Reescalation, "privilege", "critical", "take supplementary group 0 with setgroups(2)", "CAP_SETGID lets a process join any group, those of disks and of container sockets among them.", fixIDs},
 	{"capset", Reescalation, "capabilities", "critical", "raise capabilities into its effective set with capset(2)", "A capability that is merely permitted is one call away from being used.", fixCaps},
 	{"ambient-raise", Reescalation, "capabilities", "critical", "raise an ambient capability with prctl(2)", "An ambient capability survives execve(2), so every program started from here has it.", fixCaps},

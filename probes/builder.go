@@ -1,0 +1,115 @@
+package probes
+
+import (
+	"runtime"
+	"strconv"
+
+	"github.com/selfaudit/selfaudit/internal/child"
+	"github.com/selfaudit/selfaudit/internal/names"
+)
+
+// builder writes one entry's calls into a program.
+type builder struct {
+	*child.Program
+	env   *env
+	entry *entry
+	// call and nr remember the last number that was looked up.
+	call  string
+	nr    uint32
+	known bool
+}
+
+// number returns the native number of a system call.
+func number(call string) (uint32, bool) { return names.Syscall(runtime.GOARCH, call) }
+
+func (b *builder) number(call string) (uint32, bool) {
+	if call != b.call {
+		b.call = call
+		b.nr, b.known = number(call)
+	}
+	return b.nr, b.known
+}
+
+// made is a call in the program, or the reason why there is none.
+type made struct {
+	step child.Step
+	ok   bool
+	call string
+	name string // what the evidence calls it, where that is not call
+	args words
+}
+
+// do appends a call by name. On an architecture without it nothing is appended.
+func (b *builder) do(call string, args words, c child.Call) made {
+	nr, ok := b.number(call)
+	if !ok {
+		return made{call: call}
+	}
+	c.NR = nr
+	var room [6]child.Arg
+	c.Args = room[:0]
+	for _, w := range args {
+		c.Args = append(c.Args, w.arg(b))
+	}
+	return made{step: b.Call(c), ok: true, call: call, args: args}
+}
+
+// unit appends a call that is a unit by itself.
+func (b *builder) unit(call string, args words, c child.Call) made {
+	m := b.do(call, args, c)
+	b.End()
+	return m
+}
+
+// answer is what the kernel, or a filter, said to a call.
+type answer struct {
+	made
+	child.Outcome
+	unsteady bool
+}
+
+// read returns the answer to a call once the program has run.
+func (b *builder) read(m made) answer {
+	if !m.ok {
+		return answer{made: m}
+	}
+	return answer{made: m, Outcome: b.Outcome(m.step), unsteady: b.Unsteady(m.step)}
+}
+
+// returns says what calls return whose results differ from one audit to the
+// next, so that two reports on one unchanged process do not.
+func returns(call string) string {
+	switch call {
+	case "bpf", "fanotify_init", "fsopen", "io_uring_setup", "memfd_create", "open_tree", "openat", "perf_event_open", "pidfd_open", "socket", "userfaultfd":
+		return "a descriptor"
+	case "clone", "clone3", "getpid", "getppid":
+		return "a process id"
+	case "mmap", "mmap2":
+		return "an address"
+	default:
+		return ""
+	}
+}
+
+// String puts the answer as strace(1) would.
+func (a answer) String() string {
+	if !a.ok {
+		return a.call + ": not a call of linux/" + runtime.GOARCH
+	}
+	what := a.name
+	if what == "" {
+		what = a.call + "(" + describe(a.args) + ")"
+	}
+	switch {
+	case a.Signal != 0:
+		return what + ": killed by " + names.SignalName(int(a.Signal))
+	case !a.Made:
+		return what + ": not made"
+	case a.Errno != 0:
+		return what + " = " + names.ErrnoName(int(a.Errno))
+	}
+	if kind := returns(a.call); kind != "" && a.Ret != 0 {
+		return what + " = " + kind
+	}
+	return what + " = " + strconv.Itoa(int(a.Ret))
+}
