@@ -69,7 +69,7 @@ func command(t *testing.T, act string, words ...string) *exec.Cmd {
 	}
 	words = append(words, exe)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Env = append(os.Environ(), actVariable+"="+act, "GOMAXPROCS=2")
+	cmd.Env = append(os.Environ(), actVariable+"="+act, "GOMAXPROCS=2", "GORACE=atexit_sleep_ms=0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	return cmd
 }
