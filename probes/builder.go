@@ -40,40 +40,45 @@ type made struct {
 }
 
 // do appends a call by name. On an architecture without it nothing is appended.
-func (b *builder) do(call string, args words, c child.Call) made {
+func (b *builder) do(call string, args words, f child.Flags) *made {
 	nr, ok := b.number(call)
 	if !ok {
-		return made{call: call}
+		return &made{call: call}
 	}
-	c.NR = nr
 	var room [6]child.Arg
-	c.Args = room[:0]
+	list := room[:0]
 	for _, w := range args {
-		c.Args = append(c.Args, w.arg(b))
+		list = append(list, w.arg(b))
 	}
-	return made{step: b.Call(c), ok: true, call: call, args: args}
+	return &made{step: b.Call(nr, f, list...), ok: true, call: call, args: args}
 }
 
 // unit appends a call that is a unit by itself.
-func (b *builder) unit(call string, args words, c child.Call) made {
-	m := b.do(call, args, c)
+func (b *builder) unit(call string, args words, f child.Flags) *made {
+	m := b.do(call, args, f)
 	b.End()
 	return m
 }
 
 // answer is what the kernel, or a filter, said to a call.
 type answer struct {
-	made
+	*made
 	child.Outcome
 	unsteady bool
 }
 
+// unasked is the answer to a call that the plan does not have.
+var unasked = &answer{made: &made{}}
+
 // read returns the answer to a call once the program has run.
-func (b *builder) read(m made) answer {
-	if !m.ok {
-		return answer{made: m}
+func (b *builder) read(m *made) *answer {
+	if m == nil {
+		return unasked
 	}
-	return answer{made: m, Outcome: b.Outcome(m.step), unsteady: b.Unsteady(m.step)}
+	if !m.ok {
+		return &answer{made: m}
+	}
+	return &answer{made: m, Outcome: b.Outcome(m.step), unsteady: b.Unsteady(m.step)}
 }
 
 // returns says what calls return whose results differ from one audit to the
@@ -92,7 +97,7 @@ func returns(call string) string {
 }
 
 // String puts the answer as strace(1) would.
-func (a answer) String() string {
+func (a *answer) String() string {
 	if !a.ok {
 		return a.call + ": not a call of linux/" + runtime.GOARCH
 	}

@@ -39,8 +39,8 @@ func effectiveOf(b []byte) posture.CapSet {
 }
 
 // capReach is a capset(2) of a version that no kernel has.
-func capReach(b *builder) made {
-	return b.unit("capset", args(data(structOf(8, map[int]uint32{0: 1})), room(24)), child.Call{})
+func capReach(b *builder) *made {
+	return b.unit("capset", args(data(structOf(8, map[int]uint32{0: 1})), room(24)), 0)
 }
 
 // sets returns the thread's sets, which the attempts must not lower.
@@ -53,7 +53,7 @@ func (e *env) sets() (effective, permitted, inheritable posture.CapSet, ok bool)
 
 // raise is the attempt to raise one capability, and what is read back.
 type raise struct {
-	act, back made
+	act, back *made
 	number    int
 	buf       child.Buffer
 }
@@ -76,8 +76,8 @@ func (capset) build(b *builder) func() verdict {
 		}
 		bit := posture.CapSet(1) << n
 		t := raise{number: n, buf: b.ones(24)}
-		t.act = b.do("capset", args(header, b.capData(effective|bit, permitted|bit, inheritable)), child.Call{Spends: true, SkipNextOnError: true})
-		t.back = b.do("capget", args(header, b.at(t.buf)), child.Call{})
+		t.act = b.do("capset", args(header, b.capData(effective|bit, permitted|bit, inheritable)), child.Spends|child.SkipNextOnError)
+		t.back = b.do("capget", args(header, b.at(t.buf)), 0)
 		tries = append(tries, t)
 	}
 	b.End()
@@ -86,7 +86,7 @@ func (capset) build(b *builder) func() verdict {
 		if len(tries) == 0 {
 			return noObject("every capability is effective or allowed to be")
 		}
-		return b.env.judgeAll(b, r, reach, tries, func(t raise, back answer) bool {
+		return b.env.judgeAll(b, r, reach, tries, func(t raise, back *answer) bool {
 			return back.OK() && effectiveOf(b.Read(t.buf)).Has(t.number)
 		})
 	}
@@ -94,7 +94,7 @@ func (capset) build(b *builder) func() verdict {
 
 // judgeAll reads many attempts of one unit. Where the child died in one, those
 // after it were not made and say nothing.
-func (e *env) judgeAll(b *builder, r reading, reach made, tries []raise, raised func(raise, answer) bool) verdict {
+func (e *env) judgeAll(b *builder, r reading, reach *made, tries []raise, raised func(raise, *answer) bool) verdict {
 	var list []verdict
 	var last child.Outcome
 	for k, t := range tries {
@@ -113,7 +113,7 @@ func (e *env) judgeAll(b *builder, r reading, reach made, tries []raise, raised 
 }
 
 // judgeRaised reads an attempt to raise one capability.
-func (e *env) judgeRaised(r reading, reach, act, back answer, raised bool, number int) verdict {
+func (e *env) judgeRaised(r reading, reach, act, back *answer, raised bool, number int) verdict {
 	v := e.judge(r, reach, act)
 	switch {
 	case v.outcome != succeededOutcome:
@@ -142,22 +142,22 @@ func (ambient) build(b *builder) func() verdict {
 	if !ok {
 		return func() verdict { return undecided("the thread's capability sets are not known") }
 	}
-	reach := b.unit("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_RAISE", ambientRaise), i(9999), i(0), i(0)), child.Call{})
+	reach := b.unit("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_RAISE", ambientRaise), i(9999), i(0), i(0)), 0)
 	asIs := raises(b)
-	var prepare made
+	var prepare *made
 	var prepared []raise
 	if permitted&^inheritable != 0 {
-		prepare = b.do("capset", args(data(capHeader()), b.capData(effective, permitted, inheritable|permitted)), child.Call{Need: true, Spends: true})
+		prepare = b.do("capset", args(data(capHeader()), b.capData(effective, permitted, inheritable|permitted)), child.Need|child.Spends)
 		prepared = raises(b)
 	}
 	r := reading{want: einval, capability: noCap}
-	isSet := func(_ raise, back answer) bool { return back.OK() && back.Ret == 1 }
+	isSet := func(_ raise, back *answer) bool { return back.OK() && back.Ret == 1 }
 	return func() verdict {
 		v := b.env.judgeAll(b, r, reach, asIs, isSet)
 		if prep := b.read(prepare); prep.OK() {
 			return worst([]verdict{v, b.env.judgeAll(b, r, reach, prepared, isSet)})
 		} else if prep.ok {
-			return worst([]verdict{v, b.env.judge(reading{capability: noCap}, answer{}, prep)})
+			return worst([]verdict{v, b.env.judge(reading{capability: noCap}, unasked, prep)})
 		}
 		return v
 	}
@@ -168,8 +168,8 @@ func raises(b *builder) []raise {
 	tries := make([]raise, 0, b.env.lastCap+1)
 	for n := 0; n <= b.env.lastCap; n++ {
 		t := raise{number: n}
-		t.act = b.do("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_RAISE", ambientRaise), i(n), i(0), i(0)), child.Call{Spends: true, SkipNextOnError: true})
-		t.back = b.do("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_IS_SET", ambientIsSet), i(n), i(0), i(0)), child.Call{})
+		t.act = b.do("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_RAISE", ambientRaise), i(n), i(0), i(0)), child.Spends|child.SkipNextOnError)
+		t.back = b.do("prctl", args(c("PR_CAP_AMBIENT", prCapAmbient), c("PR_CAP_AMBIENT_IS_SET", ambientIsSet), i(n), i(0), i(0)), 0)
 		tries = append(tries, t)
 	}
 	b.End()
@@ -180,9 +180,9 @@ func raises(b *builder) []raise {
 type keepCaps struct{}
 
 func (keepCaps) build(b *builder) func() verdict {
-	reach := b.unit("prctl", args(c("PR_SET_KEEPCAPS", prSetKeepCaps), i(2)), child.Call{})
-	act := b.do("prctl", args(c("PR_SET_KEEPCAPS", prSetKeepCaps), i(1)), child.Call{Need: true, Spends: true})
-	back := b.do("prctl", args(c("PR_GET_KEEPCAPS", prGetKeepCaps)), child.Call{})
+	reach := b.unit("prctl", args(c("PR_SET_KEEPCAPS", prSetKeepCaps), i(2)), 0)
+	act := b.do("prctl", args(c("PR_SET_KEEPCAPS", prSetKeepCaps), i(1)), child.Need|child.Spends)
+	back := b.do("prctl", args(c("PR_GET_KEEPCAPS", prGetKeepCaps)), 0)
 	b.End()
 	r := reading{want: einval, capability: noCap}
 	return func() verdict {
@@ -206,13 +206,13 @@ func (secureBits) build(b *builder) func() verdict {
 		return func() verdict { return undecided("the thread's securebits are not known") }
 	}
 	want := have ^ noAmbientRaise
-	act := b.do("prctl", args(c("PR_SET_SECUREBITS", prSetSecurebits), i(int(want))), child.Call{Need: true, Spends: true})
-	back := b.do("prctl", args(c("PR_GET_SECUREBITS", prGetSecurebits)), child.Call{})
+	act := b.do("prctl", args(c("PR_SET_SECUREBITS", prSetSecurebits), i(int(want))), child.Need|child.Spends)
+	back := b.do("prctl", args(c("PR_GET_SECUREBITS", prGetSecurebits)), 0)
 	b.End()
 	r := reading{capability: b.entry.capability}
 	return func() verdict {
 		got := b.read(back)
-		v := b.env.judge(r, answer{}, b.read(act))
+		v := b.env.judge(r, unasked, b.read(act))
 		if v.outcome == succeededOutcome && got.OK() && uint32(got.Ret) != want {
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", b.read(act), got)
 		}

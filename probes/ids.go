@@ -26,21 +26,21 @@ type ids struct {
 }
 
 func (p ids) build(b *builder) func() verdict {
-	var reach made
+	var reach *made
 	r := reading{want: einval, capability: b.entry.capability, means: notMapped()}
 	if len(p.reach) > 0 {
-		reach = b.unit(p.call, p.reach, child.Call{})
+		reach = b.unit(p.call, p.reach, 0)
 	} else {
 		// Three times -1 leaves every id as it is, whoever asks.
 		r.want = 0
-		reach = b.unit(p.call, keepAll(len(p.acts[0])), child.Call{})
+		reach = b.unit(p.call, keepAll(len(p.acts[0])), 0)
 	}
 	buf := b.Buffer(16)
-	tries := make([]made, len(p.acts))
+	tries := make([]*made, len(p.acts))
 	for k, a := range p.acts {
-		tries[k] = b.do(p.call, a, child.Call{Spends: true})
+		tries[k] = b.do(p.call, a, child.Spends)
 	}
-	back := b.do(p.readBack, args(b.at(buf), b.at(buf.From(4)), b.at(buf.From(8))), child.Call{})
+	back := b.do(p.readBack, args(b.at(buf), b.at(buf.From(4)), b.at(buf.From(8))), 0)
 	b.End()
 	return func() verdict {
 		var list []verdict
@@ -68,7 +68,7 @@ func keepAll(n int) words {
 }
 
 // judgeTaken reads an attempt whose effect is an id of 0 among those got back.
-func judgeTaken(e *env, r reading, reach, act, back answer, got []uint32) verdict {
+func judgeTaken(e *env, r reading, reach, act, back *answer, got []uint32) verdict {
 	v := e.judge(r, reach, act)
 	if v.outcome != succeededOutcome || !act.OK() {
 		return v
@@ -93,16 +93,18 @@ func judgeTaken(e *env, r reading, reach, act, back answer, got []uint32) verdic
 type fsID struct{ call string }
 
 func (p fsID) build(b *builder) func() verdict {
-	zero := uintptr(0)
-	before := b.unit(p.call, args(bad), child.Call{})
-	set := b.do(p.call, args(i(0)), child.Call{})
-	after := b.do(p.call, args(bad), child.Call{SpendsIf: &zero})
+	before := b.unit(p.call, args(bad), 0)
+	set := b.do(p.call, args(i(0)), 0)
+	after := b.do(p.call, args(bad), 0)
+	if after.ok {
+		b.SpendsIf(after.step, 0)
+	}
 	b.End()
 	return func() verdict { return p.judge(b.env, b.read(before), b.read(set), b.read(after)) }
 }
 
-func (p fsID) judge(e *env, before, set, after answer) verdict {
-	seen := []answer{before, set, after}
+func (p fsID) judge(e *env, before, set, after *answer) verdict {
+	seen := []*answer{before, set, after}
 	switch {
 	case before.unsteady || after.unsteady || set.unsteady:
 		return undecided("a child was killed and the next one was not", seen...)
@@ -135,10 +137,10 @@ func (p fsID) judge(e *env, before, set, after answer) verdict {
 type groups struct{}
 
 func (groups) build(b *builder) func() verdict {
-	reach := b.unit("setgroups", args(bad, i(0)), child.Call{})
+	reach := b.unit("setgroups", args(bad, i(0)), 0)
 	list := b.ones(8)
-	act := b.do("setgroups", args(i(1), data(make([]byte, 4))), child.Call{Need: true, Spends: true})
-	back := b.do("getgroups", args(i(1), b.at(list)), child.Call{})
+	act := b.do("setgroups", args(i(1), data(make([]byte, 4))), child.Need|child.Spends)
+	back := b.do("getgroups", args(i(1), b.at(list)), 0)
 	b.End()
 	r := reading{want: einval, late: true, capability: b.entry.capability, means: notMapped()}
 	return func() verdict {
@@ -155,9 +157,9 @@ type personality struct{}
 
 func (personality) build(b *builder) func() verdict {
 	const noRandomize = 0x0040000
-	reach := b.unit("personality", args(c("0xffffffff", -1)), child.Call{})
-	act := b.do("personality", args(c("ADDR_NO_RANDOMIZE", noRandomize)), child.Call{Need: true, Spends: true})
-	back := b.do("personality", args(c("0xffffffff", -1)), child.Call{})
+	reach := b.unit("personality", args(c("0xffffffff", -1)), 0)
+	act := b.do("personality", args(c("ADDR_NO_RANDOMIZE", noRandomize)), child.Need|child.Spends)
+	back := b.do("personality", args(c("0xffffffff", -1)), 0)
 	b.End()
 	return func() verdict {
 		o, set := b.read(back), b.read(act)

@@ -34,18 +34,22 @@ func (p userns) words() (reach, act words) {
 func (p userns) build(b *builder) func() verdict {
 	reachWords, actWords := p.words()
 	forks := p.call != "unshare"
-	reach := b.unit(p.call, reachWords, child.Call{})
-	act := b.do(p.call, actWords, child.Call{Need: true, Spends: !forks, Fork: forks})
-	sets := b.ones(24)
-	back := b.do("capget", args(data(capHeader()), b.at(sets)), child.Call{})
-	uses := []made{
-		b.do("chroot", args(s("/")), child.Call{}),
-		b.do("unshare", args(c("CLONE_NEWUTS", cloneNewUTS)), child.Call{}),
-		b.do("prctl", args(c("PR_CAPBSET_DROP", prCapbsetDrop), i(0)), child.Call{}),
-	}
-	dropped := b.do("prctl", args(c("PR_CAPBSET_READ", prCapbsetRead), i(0)), child.Call{})
+	how := child.Need | child.Spends
 	if forks {
-		b.do("wait4", args(result(act), i(0), c("__WALL", wallClone), i(0)), child.Call{Join: true})
+		how = child.Need | child.Fork
+	}
+	reach := b.unit(p.call, reachWords, 0)
+	act := b.do(p.call, actWords, how)
+	sets := b.ones(24)
+	back := b.do("capget", args(data(capHeader()), b.at(sets)), 0)
+	uses := []*made{
+		b.do("chroot", args(s("/")), 0),
+		b.do("unshare", args(c("CLONE_NEWUTS", cloneNewUTS)), 0),
+		b.do("prctl", args(c("PR_CAPBSET_DROP", prCapbsetDrop), i(0)), 0),
+	}
+	dropped := b.do("prctl", args(c("PR_CAPBSET_READ", prCapbsetRead), i(0)), 0)
+	if forks {
+		b.do("wait4", args(result(act), i(0), c("__WALL", wallClone), i(0)), child.Join)
 	}
 	b.End()
 	return func() verdict {
@@ -69,8 +73,8 @@ func limits() []meaning {
 	return []meaning{{syscall.ENOSPC, permissionStopped}, {syscall.EUSERS, permissionStopped}, {syscall.EINVAL, kernelStopped}}
 }
 
-func readAll(b *builder, list []made) []answer {
-	out := make([]answer, len(list))
+func readAll(b *builder, list []*made) []*answer {
+	out := make([]*answer, len(list))
 	for k, m := range list {
 		out[k] = b.read(m)
 	}
@@ -78,7 +82,7 @@ func readAll(b *builder, list []made) []answer {
 }
 
 // judge reads what could be done in a namespace that was made, or said to be.
-func judgeUsed(e *env, v verdict, got answer, all, dropped bool, uses []answer) verdict {
+func judgeUsed(e *env, v verdict, got *answer, all, dropped bool, uses []*answer) verdict {
 	seen := append(append(v.seen, got), uses...)
 	used := dropped
 	for _, u := range uses {
@@ -106,20 +110,20 @@ func judgeUsed(e *env, v verdict, got answer, all, dropped bool, uses []answer) 
 type setns struct{}
 
 func (setns) build(b *builder) func() verdict {
-	reach := b.unit("setns", args(bad, i(0)), child.Call{})
-	pid := b.do("getpid", nil, child.Call{})
-	byPID := b.do("pidfd_open", args(result(pid), i(0)), child.Call{Need: true})
-	act1 := b.do("setns", args(result(byPID), c("CLONE_NEWUTS", cloneNewUTS)), child.Call{})
-	b.do("close", args(result(byPID)), child.Call{})
+	reach := b.unit("setns", args(bad, i(0)), 0)
+	pid := b.do("getpid", nil, 0)
+	byPID := b.do("pidfd_open", args(result(pid), i(0)), child.Need)
+	act1 := b.do("setns", args(result(byPID), c("CLONE_NEWUTS", cloneNewUTS)), 0)
+	b.do("close", args(result(byPID)), 0)
 	b.End()
-	byPath := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/proc/self/ns/uts"), i(syscall.O_RDONLY), i(0)), child.Call{Need: true})
-	act2 := b.do("setns", args(result(byPath), c("CLONE_NEWUTS", cloneNewUTS)), child.Call{})
-	b.do("close", args(result(byPath)), child.Call{})
+	byPath := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/proc/self/ns/uts"), i(syscall.O_RDONLY), i(0)), child.Need)
+	act2 := b.do("setns", args(result(byPath), c("CLONE_NEWUTS", cloneNewUTS)), 0)
+	b.do("close", args(result(byPath)), 0)
 	b.End()
 	r := reading{want: ebadf, capability: b.entry.capability}
 	return func() verdict {
 		var list []verdict
-		for _, m := range []made{act1, act2} {
+		for _, m := range []*made{act1, act2} {
 			if o := b.read(m); o.Made && o.Errno != syscall.EINVAL || o.Signal != 0 {
 				list = append(list, b.env.judge(r, b.read(reach), o))
 			}
@@ -152,21 +156,21 @@ const (
 var below = [...]string{"/proc", "/dev", "/etc", "/usr", "/tmp", "/var", "/run", "/lib", "/bin", "/sys", "/home", "/root", "/opt", "/srv", "/data", "/app", "/www", "/pub", "/empty"}
 
 func (chrootEscape) build(b *builder) func() verdict {
-	reach := b.unit("chroot", args(bad), child.Call{})
+	reach := b.unit("chroot", args(bad), 0)
 	before, after := b.Buffer(statxSize), b.Buffer(statxSize)
-	stat := func(at child.Buffer, path string) made {
-		return b.do("statx", args(c("AT_FDCWD", atFDCWD), s(path), i(0), i(statxMask), b.at(at)), child.Call{Need: true})
+	stat := func(at child.Buffer, path string) *made {
+		return b.do("statx", args(c("AT_FDCWD", atFDCWD), s(path), i(0), i(statxMask), b.at(at)), child.Need)
 	}
 	first := stat(before, "/")
-	fd := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/"), i(pathOnly|syscall.O_DIRECTORY), i(0)), child.Call{Need: true})
+	fd := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/"), i(pathOnly|syscall.O_DIRECTORY), i(0)), child.Need)
 	// The root itself shows the permission, since a path is looked up first.
-	act := b.do("chroot", args(s("/")), child.Call{Need: true, Spends: true})
-	moved := make([]made, len(below))
+	act := b.do("chroot", args(s("/")), child.Need|child.Spends)
+	moved := make([]*made, len(below))
 	for k, dir := range below {
-		moved[k] = b.do("chroot", args(s(dir)), child.Call{})
+		moved[k] = b.do("chroot", args(s(dir)), 0)
 	}
-	b.do("fchdir", args(result(fd)), child.Call{Need: true})
-	b.do("chdir", args(s(string(bytes.Repeat([]byte("../"), 256)))), child.Call{Need: true})
+	b.do("fchdir", args(result(fd)), child.Need)
+	b.do("chdir", args(s(string(bytes.Repeat([]byte("../"), 256)))), child.Need)
 	last := stat(after, ".")
 	b.End()
 	r := reading{want: efault, capability: b.entry.capability}
@@ -193,7 +197,7 @@ func (chrootEscape) build(b *builder) func() verdict {
 	}
 }
 
-func anyOK(list []answer) bool {
+func anyOK(list []*answer) bool {
 	for _, a := range list {
 		if a.OK() {
 			return true

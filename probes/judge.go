@@ -13,7 +13,7 @@ type verdict struct {
 	by      posture.Stopper
 	also    posture.Stopper
 	detail  string
-	seen    []answer
+	seen    []*answer
 }
 
 func (v verdict) attempt(name string) posture.Attempt {
@@ -26,19 +26,19 @@ func (v verdict) attempt(name string) posture.Attempt {
 	return a
 }
 
-func succeeded(detail string, seen ...answer) verdict {
+func succeeded(detail string, seen ...*answer) verdict {
 	return verdict{outcome: posture.Succeeded, detail: detail, seen: seen}
 }
 
-func undecided(detail string, seen ...answer) verdict {
+func undecided(detail string, seen ...*answer) verdict {
 	return verdict{outcome: posture.Undecided, detail: detail, seen: seen}
 }
 
-func noObject(detail string, seen ...answer) verdict {
+func noObject(detail string, seen ...*answer) verdict {
 	return verdict{outcome: posture.NoObject, detail: detail, seen: seen}
 }
 
-func stopped(by posture.Stopper, detail string, seen ...answer) verdict {
+func stopped(by posture.Stopper, detail string, seen ...*answer) verdict {
 	return verdict{outcome: posture.Stopped, by: by, detail: detail, seen: seen}
 }
 
@@ -65,16 +65,16 @@ type meaning struct {
 }
 
 // genuine says that the kernel itself answered reach.
-func (r reading) genuine(reach answer) bool { return reach.Made && reach.Errno == r.want }
+func (r reading) genuine(reach *answer) bool { return reach.Made && reach.Errno == r.want }
 
 // passed says that act got past the permission check.
-func (r reading) passed(act answer) bool {
+func (r reading) passed(act *answer) bool {
 	return act.Made && (act.Errno == 0 || slices.Contains(r.past, act.Errno))
 }
 
 // judge reads reach and act together. It does not know whether a success had
 // an effect: who can read that back does so before.
-func (e *env) judge(r reading, reach, act answer) verdict {
+func (e *env) judge(r reading, reach, act *answer) verdict {
 	switch {
 	case !act.ok:
 		return stopped(posture.StoppedByKernel, "this architecture has no such call", act)
@@ -92,7 +92,7 @@ func (e *env) judge(r reading, reach, act answer) verdict {
 }
 
 // killed reads a death in act.
-func (e *env) killed(reach, act answer) verdict {
+func (e *env) killed(reach, act *answer) verdict {
 	if act.Signal == syscall.SIGSYS && act.Repeated && e.filtered {
 		return stopped(posture.StoppedByFilter, "a seccomp filter kills for it", reach, act)
 	}
@@ -101,7 +101,7 @@ func (e *env) killed(reach, act answer) verdict {
 
 // through reads an act that looks as if it got past the permission check. A
 // filter may answer with any errno, and with success without making the call.
-func (e *env) through(r reading, reach, act answer) verdict {
+func (e *env) through(r reading, reach, act *answer) verdict {
 	faked := r.fails && act.Errno == 0 || e.filtered && reach.ok && !r.genuine(reach) && reach.Made && reach.Errno == act.Errno && reach.Ret == act.Ret
 	if faked {
 		return stopped(posture.StoppedByFilter, "a seccomp filter answers in place of the kernel", reach, act)
@@ -110,7 +110,7 @@ func (e *env) through(r reading, reach, act answer) verdict {
 }
 
 // refused reads an error of act.
-func (e *env) refused(r reading, reach, act answer) verdict {
+func (e *env) refused(r reading, reach, act *answer) verdict {
 	filter := e.filtered && reach.ok && !r.late && !r.genuine(reach) && likeFilter(reach, act)
 	lacking := e.lacks(r.capability)
 	switch {
@@ -142,7 +142,7 @@ func (e *env) refused(r reading, reach, act answer) verdict {
 // likeFilter says that a filter may have answered act: with what it answered
 // reach, or with what filters usually answer. Anything else may be a kernel
 // that looks at arguments in another order, and proves nothing.
-func likeFilter(reach, act answer) bool {
+func likeFilter(reach, act *answer) bool {
 	switch act.Errno {
 	case syscall.EPERM, syscall.EACCES, syscall.ENOSYS:
 		return true
@@ -152,7 +152,7 @@ func likeFilter(reach, act answer) bool {
 }
 
 // denied reads EPERM and EACCES where reach does not show a filter.
-func (e *env) denied(r reading, reach, act answer) verdict {
+func (e *env) denied(r reading, reach, act *answer) verdict {
 	blind := e.filtered && (r.late || !reach.ok)
 	switch {
 	case blind && e.lacks(r.capability):

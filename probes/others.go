@@ -17,7 +17,7 @@ type trace struct{ parent bool }
 // target returns the pid argument, or why there is none.
 func target(b *builder, parent bool) (word, string) {
 	if parent {
-		return result(b.do("getppid", nil, child.Call{})), ""
+		return result(b.do("getppid", nil, 0)), ""
 	}
 	if b.env.in.Peer == nil {
 		return word{}, "no process of another user is in reach"
@@ -34,14 +34,14 @@ func aim(b *builder, parent bool) string {
 }
 
 func (p trace) build(b *builder) func() verdict {
-	reach := b.unit("ptrace", args(c("PTRACE_SEIZE", seize), i(0), i(0), i(0)), child.Call{})
+	reach := b.unit("ptrace", args(c("PTRACE_SEIZE", seize), i(0), i(0), i(0)), 0)
 	pid, none := target(b, p.parent)
 	if none != "" {
 		return func() verdict { return noObject(none) }
 	}
-	act := b.do("ptrace", args(c("PTRACE_SEIZE", seize), pid, i(0), i(0)), child.Call{Need: true, Spends: true})
+	act := b.do("ptrace", args(c("PTRACE_SEIZE", seize), pid, i(0), i(0)), child.Need|child.Spends)
 	// A second time the kernel refuses, because it is traced already.
-	back := b.do("ptrace", args(c("PTRACE_SEIZE", seize), pid, i(0), i(0)), child.Call{})
+	back := b.do("ptrace", args(c("PTRACE_SEIZE", seize), pid, i(0), i(0)), 0)
 	b.End()
 	r := reading{want: esrch, capability: noCap}
 	return func() verdict {
@@ -67,7 +67,7 @@ func about(v verdict, object string) verdict {
 type readMemory struct{ parent bool }
 
 func (p readMemory) build(b *builder) func() verdict {
-	reach := b.unit("process_vm_readv", args(i(1), bad, i(1), bad, i(1), i(0)), child.Call{})
+	reach := b.unit("process_vm_readv", args(i(1), bad, i(1), bad, i(1), i(0)), 0)
 	pid, none := target(b, p.parent)
 	if none != "" {
 		return func() verdict { return noObject(none) }
@@ -76,7 +76,7 @@ func (p readMemory) build(b *builder) func() verdict {
 	from, to := b.Buffer(16), b.Buffer(16)
 	putVec(b.Read(to), uintptr(local.n))
 	putVec(b.Read(from), 1)
-	act := b.do("process_vm_readv", args(pid, b.at(to), i(1), b.at(from), i(1), i(0)), child.Call{})
+	act := b.do("process_vm_readv", args(pid, b.at(to), i(1), b.at(from), i(1), i(0)), 0)
 	b.End()
 	r := reading{want: efault, capability: noCap, past: []syscall.Errno{efault}}
 	return func() verdict {
@@ -107,9 +107,9 @@ func putVec(b []byte, base uintptr) {
 type killInit struct{}
 
 func (killInit) build(b *builder) func() verdict {
-	reach := b.unit("kill", args(i(1), bad), child.Call{})
-	parent := b.do("getppid", nil, child.Call{})
-	act := b.do("kill", args(i(1), i(0)), child.Call{})
+	reach := b.unit("kill", args(i(1), bad), 0)
+	parent := b.do("getppid", nil, 0)
+	act := b.do("kill", args(i(1), i(0)), 0)
 	b.End()
 	r := reading{want: einval, capability: b.entry.capability}
 	return func() verdict {
@@ -129,14 +129,14 @@ type lowPort struct{}
 
 func (lowPort) build(b *builder) func() verdict {
 	text := b.Buffer(16)
-	file := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/proc/sys/net/ipv4/ip_unprivileged_port_start"), i(syscall.O_RDONLY), i(0)), child.Call{Need: true})
-	b.do("read", args(result(file), b.at(text), i(15)), child.Call{})
-	b.do("close", args(result(file)), child.Call{})
+	file := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/proc/sys/net/ipv4/ip_unprivileged_port_start"), i(syscall.O_RDONLY), i(0)), child.Need)
+	b.do("read", args(result(file), b.at(text), i(15)), 0)
+	b.do("close", args(result(file)), 0)
 	b.End()
-	reach := b.unit("bind", args(bad, i(0), i(0)), child.Call{})
-	fd := b.do("socket", args(c("AF_INET", syscall.AF_INET), c("SOCK_STREAM", syscall.SOCK_STREAM), i(0)), child.Call{Need: true})
-	act := b.do("bind", args(result(fd), data([]byte{2, 0, 0, 1, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}), i(16)), child.Call{})
-	b.do("close", args(result(fd)), child.Call{})
+	reach := b.unit("bind", args(bad, i(0), i(0)), 0)
+	fd := b.do("socket", args(c("AF_INET", syscall.AF_INET), c("SOCK_STREAM", syscall.SOCK_STREAM), i(0)), child.Need)
+	act := b.do("bind", args(result(fd), data([]byte{2, 0, 0, 1, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}), i(16)), 0)
+	b.do("close", args(result(fd)), 0)
 	b.End()
 	r := reading{want: ebadf, past: []syscall.Errno{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL}, capability: b.entry.capability}
 	return func() verdict {
@@ -145,7 +145,7 @@ func (lowPort) build(b *builder) func() verdict {
 			return noObject("no port is privileged here: net.ipv4.ip_unprivileged_port_start is " + strconv.Itoa(start))
 		}
 		if o := b.read(fd); !o.OK() {
-			return b.env.judge(reading{capability: noCap, means: noFamily}, answer{}, o)
+			return b.env.judge(reading{capability: noCap, means: noFamily}, unasked, o)
 		}
 		v := b.env.judge(r, b.read(reach), b.read(act))
 		if v.outcome == succeededOutcome && err != nil {
@@ -165,9 +165,9 @@ func (writeExec) build(b *builder) func() verdict {
 	if _, ok := number(call); !ok {
 		call = "mmap2"
 	}
-	reach := b.unit(call, args(i(0), i(0), c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), child.Call{})
-	act := b.do(call, args(i(0), length, c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), child.Call{Need: true})
-	b.do("munmap", args(result(act), length), child.Call{})
+	reach := b.unit(call, args(i(0), i(0), c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), 0)
+	act := b.do(call, args(i(0), length, c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), child.Need)
+	b.do("munmap", args(result(act), length), 0)
 	b.End()
 	r := reading{want: einval, capability: noCap, means: []meaning{{eperm, filterStopped}, {syscall.EACCES, permissionStopped}}}
 	return func() verdict { return b.env.judge(r, b.read(reach), b.read(act)) }
@@ -181,7 +181,11 @@ func (p otherEntry) build(b *builder) func() verdict {
 	if !ok {
 		return func() verdict { return stopped(kernelStopped, "this architecture has no such entry") }
 	}
-	m := made{step: b.Call(child.Call{NR: nr, Int80: p.int80}), ok: true, call: "getpid", name: p.name() + " getpid()"}
+	var how child.Flags
+	if p.int80 {
+		how = child.Int80
+	}
+	m := &made{step: b.Call(nr, how), ok: true, call: "getpid", name: p.name() + " getpid()"}
 	b.End()
 	return func() verdict {
 		o := b.read(m)
@@ -191,7 +195,7 @@ func (p otherEntry) build(b *builder) func() verdict {
 		case o.OK() && o.Ret == 0:
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", o)
 		}
-		return b.env.judge(reading{capability: noCap, means: []meaning{{eperm, filterStopped}}}, answer{}, o)
+		return b.env.judge(reading{capability: noCap, means: []meaning{{eperm, filterStopped}}}, unasked, o)
 	}
 }
 
@@ -204,10 +208,10 @@ func (quota) build(b *builder) func() verdict {
 	if uid, ok := b.env.uid.Get(); ok && uid.Effective.Value == 0 {
 		other = i(1) // one's own limits may always be read
 	}
-	reach := b.unit("quotactl_fd", args(bad, bad, i(0), i(0)), child.Call{})
-	fd := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/"), i(syscall.O_RDONLY|syscall.O_DIRECTORY), i(0)), child.Call{Need: true})
-	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_GETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), child.Call{})
-	b.do("close", args(result(fd)), child.Call{})
+	reach := b.unit("quotactl_fd", args(bad, bad, i(0), i(0)), 0)
+	fd := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/"), i(syscall.O_RDONLY|syscall.O_DIRECTORY), i(0)), child.Need)
+	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_GETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), 0)
+	b.do("close", args(result(fd)), 0)
 	b.End()
 	r := reading{want: ebadf, past: []syscall.Errno{esrch}, capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}
 	return func() verdict {

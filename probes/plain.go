@@ -29,16 +29,20 @@ func (p plain) reading(b *builder) reading {
 }
 
 func (p plain) build(b *builder) func() verdict {
-	var reach made
+	var reach *made
 	if len(p.reach) > 0 {
-		reach = b.unit(p.call, p.reach, child.Call{})
+		reach = b.unit(p.call, p.reach, 0)
 	}
-	type try struct{ act, closed made }
+	how := child.Need
+	if p.spends {
+		how |= child.Spends
+	}
+	type try struct{ act, closed *made }
 	tries := make([]try, len(p.acts))
 	for k, a := range p.acts {
-		tries[k].act = b.do(p.call, a, child.Call{Need: true, Spends: p.spends})
+		tries[k].act = b.do(p.call, a, how)
 		if p.opens {
-			tries[k].closed = b.do("close", args(result(tries[k].act)), child.Call{})
+			tries[k].closed = b.do("close", args(result(tries[k].act)), 0)
 		}
 		b.End()
 	}
@@ -51,7 +55,7 @@ func (p plain) build(b *builder) func() verdict {
 	}
 }
 
-func (p plain) judge(b *builder, reach, act, closed answer) verdict {
+func (p plain) judge(b *builder, reach, act, closed *answer) verdict {
 	if p.opens && b.env.filtered && act.OK() && !closed.OK() {
 		if closed.Made && closed.Errno == syscall.EBADF {
 			return stopped(posture.StoppedByFilter, "a seccomp filter answers success without making the call", reach, act, closed)

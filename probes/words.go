@@ -40,7 +40,7 @@ func c(name string, n int) word { return word{n: int32(n), s: name} }
 func s(str string) word         { return word{kind: text, s: str} }
 func data(b []byte) word        { return word{kind: blob, s: string(b)} }
 func room(n int) word           { return word{kind: zeros, n: int32(n)} }
-func result(m made) word        { return word{kind: fromStep, n: int32(m.step)} }
+func result(m *made) word       { return word{kind: fromStep, n: int32(m.step)} }
 func args(list ...word) words   { return list }
 
 // arg places the word in the program.

@@ -29,13 +29,13 @@ func withTimeout(t testing.TB, d time.Duration) context.Context {
 func TestCallsAndResults(t *testing.T) {
 	p := newProgram(t)
 	pipe := p.Buffer(8)
-	made := p.Call(Call{NR: syscall.SYS_PIPE2, Args: []Arg{p.Addr(pipe), Int(0)}})
-	dup := p.Call(Call{NR: syscall.SYS_DUP, Args: []Arg{Int(2)}, Need: true})
-	closed := p.Call(Call{NR: syscall.SYS_CLOSE, Args: []Arg{Result(dup)}})
-	bad := p.Call(Call{NR: syscall.SYS_CLOSE, Args: []Arg{Int(-1)}, Need: true})
-	never := p.Call(Call{NR: syscall.SYS_GETPID})
+	made := p.Call(syscall.SYS_PIPE2, 0, p.Addr(pipe), Int(0))
+	dup := p.Call(syscall.SYS_DUP, Need, Int(2))
+	closed := p.Call(syscall.SYS_CLOSE, 0, Result(dup))
+	bad := p.Call(syscall.SYS_CLOSE, Need, Int(-1))
+	never := p.Call(syscall.SYS_GETPID, 0)
 	p.End()
-	after := p.Call(Call{NR: syscall.SYS_GETPPID})
+	after := p.Call(syscall.SYS_GETPPID, 0)
 	if err := p.Run(withTimeout(t, 5*time.Second), Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +58,10 @@ func TestCallsAndResults(t *testing.T) {
 
 func TestDeathGoesOn(t *testing.T) {
 	p := newProgram(t)
-	pid := p.Call(Call{NR: syscall.SYS_GETPID})
-	die := p.Call(Call{NR: syscall.SYS_KILL, Args: []Arg{Result(pid), Int(int(syscall.SIGKILL))}})
+	pid := p.Call(syscall.SYS_GETPID, 0)
+	die := p.Call(syscall.SYS_KILL, 0, Result(pid), Int(int(syscall.SIGKILL)))
 	p.End()
-	after := p.Call(Call{NR: syscall.SYS_GETPPID})
+	after := p.Call(syscall.SYS_GETPPID, 0)
 	if err := p.Run(withTimeout(t, 5*time.Second), Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +75,9 @@ func TestDeathGoesOn(t *testing.T) {
 
 func TestSpentChildIsReplaced(t *testing.T) {
 	p := newProgram(t)
-	umask := p.Call(Call{NR: syscall.SYS_UMASK, Args: []Arg{Int(0o123)}, Spends: true})
+	umask := p.Call(syscall.SYS_UMASK, Spends, Int(0o123))
 	p.End()
-	again := p.Call(Call{NR: syscall.SYS_UMASK, Args: []Arg{Int(0)}})
+	again := p.Call(syscall.SYS_UMASK, 0, Int(0))
 	if err := p.Run(withTimeout(t, 5*time.Second), Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestSpentChildIsReplaced(t *testing.T) {
 
 func TestOwnDeadline(t *testing.T) {
 	p := newProgram(t)
-	pause := p.Call(Call{NR: kernelPause, Args: []Arg{Int(0), Int(0), Int(0), Int(0)}})
+	pause := p.Call(kernelPause, 0, Int(0), Int(0), Int(0), Int(0))
 	p.End()
 	ctx := withTimeout(t, 50*time.Millisecond)
 	start := time.Now()
@@ -106,11 +106,11 @@ func TestOwnDeadline(t *testing.T) {
 
 func TestGrandchild(t *testing.T) {
 	p := newProgram(t)
-	f := p.Call(Call{NR: syscall.SYS_CLONE, Args: []Arg{Int(0), Int(0), Int(0), Int(0), Int(0)}, Fork: true})
-	inner := p.Call(Call{NR: syscall.SYS_GETPID})
-	wait := p.Call(Call{NR: syscall.SYS_WAIT4, Args: []Arg{Result(f), Int(0), Int(wallClone), Int(0)}, Join: true})
+	f := p.Call(syscall.SYS_CLONE, Fork, Int(0), Int(0), Int(0), Int(0), Int(0))
+	inner := p.Call(syscall.SYS_GETPID, 0)
+	wait := p.Call(syscall.SYS_WAIT4, Join, Result(f), Int(0), Int(wallClone), Int(0))
 	p.End()
-	outer := p.Call(Call{NR: syscall.SYS_GETPID})
+	outer := p.Call(syscall.SYS_GETPID, 0)
 	if err := p.Run(withTimeout(t, 5*time.Second), Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ const kernelPause = syscall.SYS_PPOLL
 func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
 		p := newProgram(b)
-		p.Call(Call{NR: syscall.SYS_GETPPID})
+		p.Call(syscall.SYS_GETPPID, 0)
 		if err := p.Run(context.Background(), Options{}); err != nil {
 			b.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func BenchmarkRun(b *testing.B) {
 func BenchmarkRunFiltered(b *testing.B) {
 	for b.Loop() {
 		p := newProgram(b)
-		p.Call(Call{NR: syscall.SYS_GETPPID})
+		p.Call(syscall.SYS_GETPPID, 0)
 		if err := p.Run(context.Background(), Options{Filtered: true}); err != nil {
 			b.Fatal(err)
 		}

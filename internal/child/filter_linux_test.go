@@ -71,7 +71,7 @@ func runFiltered(spec string) error {
 	if err != nil {
 		return err
 	}
-	ppid := p.Call(Call{NR: uint32(unix.SYS_GETPPID)})
+	ppid := p.Call(uint32(unix.SYS_GETPPID), 0)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err = p.Run(ctx, Options{Filtered: true})
@@ -158,7 +158,7 @@ func TestSurvey(t *testing.T) {
 // TestDeadlineOfItsOwn: a child that its parent may not signal ends itself.
 func TestDeadlineOfItsOwn(t *testing.T) {
 	p := newProgram(t)
-	sleep := p.Call(Call{NR: kernelPause, Args: []Arg{Int(0), Int(0), Int(0), Int(0)}})
+	sleep := p.Call(kernelPause, 0, Int(0), Int(0), Int(0), Int(0))
 	p.End()
 	r := runner{Program: p}
 	r.prepare()

@@ -48,14 +48,14 @@ func run(a *area) {
 			continue
 		}
 		s := &a.steps[i&(maxSteps-1)]
-		if inner && s.flags&flagJoin != 0 {
+		if inner && s.flags&Join != 0 {
 			leave()
 		}
 		a.cursor = i
 		next := i + 1
-		if s.flags&flagSkip == 0 {
+		if s.flags&skip == 0 {
 			ret, errno := enter(a, s)
-			if errno == 0 && ret == 0 && s.flags&flagFork != 0 {
+			if errno == 0 && ret == 0 && s.flags&Fork != 0 {
 				inner = forked(a)
 			}
 			switch {
@@ -63,23 +63,23 @@ func run(a *area) {
 				if s.onErr != none {
 					next = s.onErr
 				}
-			case inner && s.flags&flagFork != 0:
-			case s.flags&flagFork != 0 && ret == 0:
+			case inner && s.flags&Fork != 0:
+			case s.flags&Fork != 0 && ret == 0:
 				next = s.onErr
 			default:
-				if s.flags&flagSpends != 0 || s.flags&flagSpendsIf != 0 && ret == s.spendsIf {
+				if s.flags&Spends != 0 || s.flags&spendsIf != 0 && ret == s.spendsIf {
 					spent = true
 				}
 				if s.onOK != none {
 					next = s.onOK
 				}
 			}
-			if !inner || s.flags&flagFork == 0 {
+			if !inner || s.flags&Fork == 0 {
 				s.ret, s.errno, s.state = ret, uint32(errno), stateDone
 			}
 		}
 		i = next
-		if spent && i > a.prolog && a.steps[(i-1)&(maxSteps-1)].flags&flagEnd != 0 {
+		if spent && i > a.prolog && a.steps[(i-1)&(maxSteps-1)].flags&end != 0 {
 			break
 		}
 	}
@@ -121,7 +121,7 @@ func enter(a *area, s *step) (uintptr, syscall.Errno) {
 			args[k] = a.steps[args[k]&(maxSteps-1)].ret
 		}
 	}
-	if s.flags&flagInt80 != 0 {
+	if s.flags&Int80 != 0 {
 		return int80(s.nr)
 	}
 	ret, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])

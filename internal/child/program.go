@@ -29,17 +29,6 @@ const (
 	stateDone
 )
 
-// Bits of step.flags.
-const (
-	flagSpends   uint32 = 1 << iota // success changes the child for good
-	flagSpendsIf                    // so does this very result
-	flagFork                        // returns twice
-	flagJoin                        // the grandchild ends before this step
-	flagEnd                         // last step of its unit
-	flagInt80                       // enters the kernel by int 0x80
-	flagSkip                        // not made: an earlier child died of it
-)
-
 // step is one system call, as the child reads it and as it leaves it.
 type step struct {
 	nr       uintptr
@@ -47,7 +36,7 @@ type step struct {
 	ret      uintptr
 	spendsIf uintptr
 	refs     uint32 // bit i: args[i] is the index of the step whose result to use
-	flags    uint32
+	flags    Flags
 	onOK     uint32
 	onErr    uint32
 	errno    uint32
@@ -94,27 +83,32 @@ func (b Buffer) Offset() int { return b.off }
 // BufferAt is the shared memory from an offset on.
 func BufferAt(off int) Buffer { return Buffer{off, maxData - off} }
 
-// Call is one system call to be made in the child.
-type Call struct {
-	NR   uint32
-	Args []Arg
+// Flags say how a call bears on those after it.
+type Flags uint32
+
+const (
 	// Need ends the unit where the call fails.
-	Need bool
+	Need Flags = 1 << iota
 	// Spends says that a success changes the child for good, so that the
 	// units after this one are made by a new child.
-	Spends bool
-	// SpendsIf is like Spends where the call returns just this value.
-	SpendsIf *uintptr
+	Spends
 	// SkipNext leaves the next call out where this one succeeds.
-	SkipNext bool
+	SkipNext
 	// SkipNextOnError leaves the next call out where this one fails.
-	SkipNextOnError bool
+	SkipNextOnError
 	// Fork says that the call makes a grandchild. It goes on with the next
 	// call and ends before the call with Join, where the child goes on.
-	Fork, Join bool
+	Fork
+	// Join is where the grandchild ends.
+	Join
 	// Int80 enters the kernel as an i386 program would. amd64 only.
-	Int80 bool
-}
+	Int80
+
+	// What the child and End note for themselves.
+	end      // last step of its unit
+	skip     // not made: an earlier child died of it
+	spendsIf // spends where the call returns just one value
+)
 
 // Buffer is a piece of the shared memory.
 type Buffer struct{ off, size int }
@@ -215,30 +209,26 @@ func (p *Program) Addr(b Buffer) Arg {
 func (p *Program) Read(b Buffer) []byte { return p.area.data[b.off : b.off+b.size] }
 
 // Call appends a call to the unit that is being written.
-func (p *Program) Call(c Call) Step {
-	if p.steps >= maxSteps-1 || len(c.Args) > 6 {
+func (p *Program) Call(nr uint32, f Flags, args ...Arg) Step {
+	if p.steps >= maxSteps-1 || len(args) > 6 {
 		p.err = ErrTooLarge
 		return 0
 	}
 	s := &p.area.steps[p.steps]
-	*s = step{nr: uintptr(c.NR), onOK: none, onErr: none}
-	for i, a := range c.Args {
+	*s = step{nr: uintptr(nr), onOK: none, onErr: none, flags: f}
+	for i, a := range args {
 		s.args[i] = a.value
 		if a.isRef {
 			s.refs |= 1 << i
 		}
 	}
-	s.flags = c.flags()
-	if c.SpendsIf != nil {
-		s.spendsIf = *c.SpendsIf
-	}
-	if c.SkipNext {
+	if f&SkipNext != 0 {
 		s.onOK = uint32(p.steps) + 2
 	}
-	if c.SkipNextOnError {
+	if f&SkipNextOnError != 0 {
 		s.onErr = uint32(p.steps) + 2
 	}
-	if c.Need || c.Fork {
+	if f&(Need|Fork) != 0 {
 		s.onErr = pending
 	}
 	p.steps++
@@ -246,21 +236,15 @@ func (p *Program) Call(c Call) Step {
 	return Step(p.steps - 1)
 }
 
+// SpendsIf makes a call spend its child where it returns just this value.
+func (p *Program) SpendsIf(s Step, value uintptr) {
+	st := &p.area.steps[int(s)&(maxSteps-1)]
+	st.flags |= spendsIf
+	st.spendsIf = value
+}
+
 // pending is a jump target that End replaces by the end of the unit.
 const pending = none - 1
-
-func (c Call) flags() uint32 {
-	var f uint32
-	for _, b := range []struct {
-		set bool
-		bit uint32
-	}{{c.Spends, flagSpends}, {c.SpendsIf != nil, flagSpendsIf}, {c.Fork, flagFork}, {c.Join, flagJoin}, {c.Int80, flagInt80}} {
-		if b.set {
-			f |= b.bit
-		}
-	}
-	return f
-}
 
 // End closes the unit that is being written.
 func (p *Program) End() {
@@ -269,20 +253,20 @@ func (p *Program) End() {
 	}
 	p.open = false
 	last := uint32(p.steps - 1)
-	p.area.steps[last].flags |= flagEnd
+	p.area.steps[last].flags |= end
 	var join uint32 = none
 	for i := last; ; i-- {
 		s := &p.area.steps[i]
-		if s.flags&flagJoin != 0 {
+		if s.flags&Join != 0 {
 			join = i
 		}
 		if s.onErr == pending {
 			s.onErr = last + 1
 		}
-		if s.flags&flagFork != 0 {
+		if s.flags&Fork != 0 {
 			s.onOK = join
 		}
-		if i == 0 || p.area.steps[i-1].flags&flagEnd != 0 {
+		if i == 0 || p.area.steps[i-1].flags&end != 0 {
 			return
 		}
 	}
@@ -320,7 +304,7 @@ func (p *Program) Unsteady(s Step) bool { return p.unsteady[p.unitOf(uint32(s))]
 
 // unitOf returns the first step of the unit that holds s.
 func (p *Program) unitOf(s uint32) uint32 {
-	for s > p.area.prolog && p.area.steps[(s-1)&(maxSteps-1)].flags&flagEnd == 0 {
+	for s > p.area.prolog && p.area.steps[(s-1)&(maxSteps-1)].flags&end == 0 {
 		s--
 	}
 	return s
@@ -328,7 +312,7 @@ func (p *Program) unitOf(s uint32) uint32 {
 
 // unitAfter returns the first step of the unit after the one that holds s.
 func (p *Program) unitAfter(s uint32) uint32 {
-	for s < uint32(p.steps) && p.area.steps[s&(maxSteps-1)].flags&flagEnd == 0 {
+	for s < uint32(p.steps) && p.area.steps[s&(maxSteps-1)].flags&end == 0 {
 		s++
 	}
 	return s + 1

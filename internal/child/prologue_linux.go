@@ -41,20 +41,20 @@ func (p *Program) addPrologue() {
 	// A soft core limit of 1 keeps both files and pipe handlers from being
 	// fed when a filter kills; 0 would still feed a pipe: core(5).
 	one := p.Bytes(words(1, 1))
-	p.Call(Call{NR: kernel.SysPrlimit64, Args: []Arg{Int(0), Int(rlimitCore), p.Addr(one), Int(0)}, SkipNext: true})
-	p.Call(Call{NR: kernel.SysPrlimit64, Args: []Arg{Int(0), Int(rlimitCore), p.Addr(p.Bytes(words(0, 0))), Int(0)}})
+	p.Call(kernel.SysPrlimit64, SkipNext, Int(0), Int(rlimitCore), p.Addr(one), Int(0))
+	p.Call(kernel.SysPrlimit64, 0, Int(0), Int(rlimitCore), p.Addr(p.Bytes(words(0, 0))), Int(0))
 	// Not dumpable: no core either, and no other process of this user id
 	// can trace the child.
-	p.Call(Call{NR: kernel.SysPrctl, Args: []Arg{Int(prSetDumpable), Int(0), Int(0), Int(0), Int(0)}})
+	p.Call(kernel.SysPrctl, 0, Int(prSetDumpable), Int(0), Int(0), Int(0), Int(0))
 
-	pr.wait4 = p.Call(Call{NR: kernel.SysWait4, Args: []Arg{Int(-1), Int(0), Int(waitNoHang | wallClone), Int(0)}})
+	pr.wait4 = p.Call(kernel.SysWait4, 0, Int(-1), Int(0), Int(waitNoHang|wallClone), Int(0))
 	info := p.Buffer(128)
-	pr.waitid = p.Call(Call{NR: kernel.SysWaitid, Args: []Arg{Int(waitAll), Int(0), p.Addr(info), Int(waitExited | waitNoHang | wallClone), Int(0)}})
-	pr.sendSignal = p.Call(Call{NR: kernel.SysPidfdSendSignal, Args: []Arg{Int(-1), Int(0), Int(0), Int(0)}})
+	pr.waitid = p.Call(kernel.SysWaitid, 0, Int(waitAll), Int(0), p.Addr(info), Int(waitExited|waitNoHang|wallClone), Int(0))
+	pr.sendSignal = p.Call(kernel.SysPidfdSendSignal, 0, Int(-1), Int(0), Int(0), Int(0))
 
-	p.Call(Call{NR: kernel.SysPrctl, Args: []Arg{Int(prSetPdeathsig), Int(int(syscall.SIGKILL)), Int(0), Int(0), Int(0)}})
+	p.Call(kernel.SysPrctl, 0, Int(prSetPdeathsig), Int(int(syscall.SIGKILL)), Int(0), Int(0), Int(0))
 	// A session of its own: some calls with odd arguments act on the terminal.
-	p.Call(Call{NR: kernel.SysSetsid})
+	p.Call(kernel.SysSetsid, 0)
 
 	// The child's own deadline holds where it took an id that its parent
 	// may not signal. The first timer of a process has the number 0.
@@ -62,14 +62,14 @@ func (p *Program) addPrologue() {
 	binary.NativeEndian.PutUint32(p.Read(event)[wordSize:], uint32(syscall.SIGKILL))
 	id := p.Buffer(8)
 	pr.timer = p.Buffer(4 * wordSize)
-	p.Call(Call{NR: kernel.SysTimerCreate, Args: []Arg{Int(clockMonotonic), p.Addr(event), p.Addr(id)}})
-	p.Call(Call{NR: kernel.SysTimerSettime, Args: []Arg{Int(0), Int(0), p.Addr(pr.timer), Int(0)}})
+	p.Call(kernel.SysTimerCreate, 0, Int(clockMonotonic), p.Addr(event), p.Addr(id))
+	p.Call(kernel.SysTimerSettime, 0, Int(0), Int(0), p.Addr(pr.timer), Int(0))
 
 	pr.clock = p.Buffer(2 * wordSize)
 	pr.controls = []Step{
-		p.Call(Call{NR: kernel.SysGetpid}),
-		p.Call(Call{NR: kernel.SysGettid}),
-		p.Call(Call{NR: kernel.SysClockGettime, Args: []Arg{Int(clockMonotonic), p.Addr(pr.clock)}}),
+		p.Call(kernel.SysGetpid, 0),
+		p.Call(kernel.SysGettid, 0),
+		p.Call(kernel.SysClockGettime, 0, Int(clockMonotonic), p.Addr(pr.clock)),
 	}
 	p.End()
 	p.area.getpid = uint32(pr.controls[0])

@@ -139,7 +139,7 @@ func forkBlocked(a *area, pidfd *int32) (int, error) {
 // since any process of the same user id can send one signal.
 func (r *runner) died(at uint32, start uint32, sig syscall.Signal) uint32 {
 	if at < r.area.prolog {
-		r.area.steps[at&(maxSteps-1)].flags |= flagSkip
+		r.area.steps[at&(maxSteps-1)].flags |= skip
 		r.deaths[at] = Outcome{Signal: sig, Repeated: true}
 		return start
 	}

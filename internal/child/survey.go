@@ -24,7 +24,7 @@ func (p *Program) Survey(calls []kernel.AuditCall) Survey {
 		for k, a := range c.Args {
 			args[k] = Arg{value: a}
 		}
-		p.Call(Call{NR: uint32(c.NR), Args: args[:]})
+		p.Call(uint32(c.NR), 0, args[:]...)
 		p.End()
 	}
 	return s

@@ -35,7 +35,7 @@ func (r *runner) prepare() {
 		return
 	}
 	for _, s := range []Step{r.prologue.wait4, r.prologue.waitid, r.prologue.sendSignal} {
-		r.area.steps[s].flags |= flagSkip
+		r.area.steps[s].flags |= skip
 	}
 }
 
@@ -61,7 +61,7 @@ func (r *runner) hopeless() bool {
 	for _, s := range []Step{r.prologue.wait4, r.prologue.waitid} {
 		st := &r.area.steps[s]
 		denied := atomic.LoadUint32(&st.state) == stateDone && syscall.Errno(st.errno) != syscall.ECHILD
-		if st.flags&flagSkip == 0 && !denied {
+		if st.flags&skip == 0 && !denied {
 			return false
 		}
 	}
@@ -152,12 +152,12 @@ func closeFD(fd int) {
 // lost is the error after a child died, when no way to wait is left to try.
 func (r *runner) lost() error {
 	at := r.area.cursor
-	if at >= r.area.prolog || r.area.steps[at&(maxSteps-1)].flags&flagSkip != 0 {
+	if at >= r.area.prolog || r.area.steps[at&(maxSteps-1)].flags&skip != 0 {
 		return errors.New("child: a filter denies wait4(2) and waitid(2), so children could be made and not waited for")
 	}
 	// This death is noted by the caller; see whether a trial remains after it.
 	flags := r.area.steps[at&(maxSteps-1)].flags
-	r.area.steps[at&(maxSteps-1)].flags |= flagSkip
+	r.area.steps[at&(maxSteps-1)].flags |= skip
 	hopeless := r.hopeless()
 	r.area.steps[at&(maxSteps-1)].flags = flags
 	if hopeless {
