@@ -415,15 +415,15 @@ func TestBlindedReadBack(t *testing.T) {
 func TestUnsteadyDeathIsUndecided(t *testing.T) {
 	e := &env{filtered: true}
 	act := &answer{made: &made{ok: true, call: "mount"}, Outcome: child.Outcome{Signal: syscall.SIGSYS}}
-	if v := e.judge(reading{want: efault}, unasked, act); v.outcome != posture.Undecided {
+	if v := e.judge(&reading{want: efault}, unasked, act); v.outcome != posture.Undecided {
 		t.Errorf("one death by SIGSYS: %v", v.outcome)
 	}
 	act.Repeated = true
-	if v := e.judge(reading{want: efault}, unasked, act); v.outcome != posture.Stopped || v.by != posture.StoppedByFilter {
+	if v := e.judge(&reading{want: efault}, unasked, act); v.outcome != posture.Stopped || v.by != posture.StoppedByFilter {
 		t.Errorf("two deaths by SIGSYS: %v by %v", v.outcome, v.by)
 	}
 	e.filtered = false
-	if v := e.judge(reading{want: efault}, unasked, act); v.outcome != posture.Undecided {
+	if v := e.judge(&reading{want: efault}, unasked, act); v.outcome != posture.Undecided {
 		t.Errorf("deaths by SIGSYS without a filter: %v", v.outcome)
 	}
 }

@@ -81,7 +81,7 @@ func (capset) build(b *builder) func() verdict {
 		tries = append(tries, t)
 	}
 	b.End()
-	r := reading{want: einval, capability: noCap}
+	r := &reading{want: einval, capability: noCap}
 	return func() verdict {
 		if len(tries) == 0 {
 			return noObject("every capability is effective or allowed to be")
@@ -94,7 +94,7 @@ func (capset) build(b *builder) func() verdict {
 
 // judgeAll reads many attempts of one unit. Where the child died in one, those
 // after it were not made and say nothing.
-func (e *env) judgeAll(b *builder, r reading, reach *made, tries []raise, raised func(raise, *answer) bool) verdict {
+func (e *env) judgeAll(b *builder, r *reading, reach *made, tries []raise, raised func(raise, *answer) bool) verdict {
 	var list []verdict
 	var last child.Outcome
 	for k, t := range tries {
@@ -113,7 +113,7 @@ func (e *env) judgeAll(b *builder, r reading, reach *made, tries []raise, raised
 }
 
 // judgeRaised reads an attempt to raise one capability.
-func (e *env) judgeRaised(r reading, reach, act, back *answer, raised bool, number int) verdict {
+func (e *env) judgeRaised(r *reading, reach, act, back *answer, raised bool, number int) verdict {
 	v := e.judge(r, reach, act)
 	switch {
 	case v.outcome != succeededOutcome:
@@ -150,14 +150,14 @@ func (ambient) build(b *builder) func() verdict {
 		prepare = b.do("capset", args(data(capHeader()), b.capData(effective, permitted, inheritable|permitted)), child.Need|child.Spends)
 		prepared = raises(b)
 	}
-	r := reading{want: einval, capability: noCap}
+	r := &reading{want: einval, capability: noCap}
 	isSet := func(_ raise, back *answer) bool { return back.OK() && back.Ret == 1 }
 	return func() verdict {
 		v := b.env.judgeAll(b, r, reach, asIs, isSet)
 		if prep := b.read(prepare); prep.OK() {
 			return worst([]verdict{v, b.env.judgeAll(b, r, reach, prepared, isSet)})
 		} else if prep.ok {
-			return worst([]verdict{v, b.env.judge(reading{capability: noCap}, unasked, prep)})
+			return worst([]verdict{v, b.env.judge(&reading{capability: noCap}, unasked, prep)})
 		}
 		return v
 	}
@@ -184,7 +184,7 @@ func (keepCaps) build(b *builder) func() verdict {
 	act := b.do("prctl", args(c("PR_SET_KEEPCAPS", prSetKeepCaps), i(1)), child.Need|child.Spends)
 	back := b.do("prctl", args(c("PR_GET_KEEPCAPS", prGetKeepCaps)), 0)
 	b.End()
-	r := reading{want: einval, capability: noCap}
+	r := &reading{want: einval, capability: noCap}
 	return func() verdict {
 		got := b.read(back)
 		v := b.env.judge(r, b.read(reach), b.read(act))
@@ -209,7 +209,7 @@ func (secureBits) build(b *builder) func() verdict {
 	act := b.do("prctl", args(c("PR_SET_SECUREBITS", prSetSecurebits), i(int(want))), child.Need|child.Spends)
 	back := b.do("prctl", args(c("PR_GET_SECUREBITS", prGetSecurebits)), 0)
 	b.End()
-	r := reading{capability: b.entry.capability}
+	r := &reading{capability: b.entry.capability}
 	return func() verdict {
 		got := b.read(back)
 		v := b.env.judge(r, unasked, b.read(act))

@@ -27,7 +27,7 @@ type ids struct {
 
 func (p ids) build(b *builder) func() verdict {
 	var reach *made
-	r := reading{want: einval, capability: b.entry.capability, means: notMapped()}
+	r := &reading{want: einval, capability: b.entry.capability, means: notMapped()}
 	if len(p.reach) > 0 {
 		reach = b.unit(p.call, p.reach, 0)
 	} else {
@@ -68,7 +68,7 @@ func keepAll(n int) words {
 }
 
 // judgeTaken reads an attempt whose effect is an id of 0 among those got back.
-func judgeTaken(e *env, r reading, reach, act, back *answer, got []uint32) verdict {
+func judgeTaken(e *env, r *reading, reach, act, back *answer, got []uint32) verdict {
 	v := e.judge(r, reach, act)
 	if v.outcome != succeededOutcome || !act.OK() {
 		return v
@@ -109,9 +109,9 @@ func (p fsID) judge(e *env, before, set, after *answer) verdict {
 	case before.unsteady || after.unsteady || set.unsteady:
 		return undecided("a child was killed and the next one was not", seen...)
 	case set.Signal != 0:
-		return e.killed(before, set)
+		return e.judge(&reading{}, before, set)
 	case before.Signal != 0:
-		return e.killed(set, before)
+		return e.judge(&reading{}, set, before)
 	case !set.Made || !after.Made:
 		return undecided("the call was not made", seen...)
 	case set.Errno != 0 || after.Errno != 0:
@@ -142,7 +142,7 @@ func (groups) build(b *builder) func() verdict {
 	act := b.do("setgroups", args(i(1), data(make([]byte, 4))), child.Need|child.Spends)
 	back := b.do("getgroups", args(i(1), b.at(list)), 0)
 	b.End()
-	r := reading{want: einval, late: true, capability: b.entry.capability, means: notMapped()}
+	r := &reading{want: einval, late: true, capability: b.entry.capability, means: notMapped()}
 	return func() verdict {
 		got := words32(b.Read(list))[:1]
 		if o := b.read(back); o.OK() && o.Ret != 1 {
@@ -163,7 +163,7 @@ func (personality) build(b *builder) func() verdict {
 	b.End()
 	return func() verdict {
 		o, set := b.read(back), b.read(act)
-		v := b.env.judge(reading{capability: noCap, means: []meaning{{syscall.EPERM, filterStopped}}}, b.read(reach), set)
+		v := b.env.judge(&reading{capability: noCap, means: []meaning{{syscall.EPERM, filterStopped}}}, b.read(reach), set)
 		if v.outcome == succeededOutcome && (!o.OK() || o.Ret&noRandomize == 0) {
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", set, o)
 		}

@@ -57,7 +57,7 @@ func (p userns) build(b *builder) func() verdict {
 		if forks && made.OK() && made.Ret == 0 {
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", b.read(reach), made)
 		}
-		v := b.env.judge(reading{want: einval, capability: noCap, means: limits()}, b.read(reach), made)
+		v := b.env.judge(&reading{want: einval, capability: noCap, means: limits()}, b.read(reach), made)
 		if v.outcome != succeededOutcome {
 			return v
 		}
@@ -120,7 +120,7 @@ func (setns) build(b *builder) func() verdict {
 	act2 := b.do("setns", args(result(byPath), c("CLONE_NEWUTS", cloneNewUTS)), 0)
 	b.do("close", args(result(byPath)), 0)
 	b.End()
-	r := reading{want: ebadf, capability: b.entry.capability}
+	r := &reading{want: ebadf, capability: b.entry.capability}
 	return func() verdict {
 		var list []verdict
 		for _, m := range []*made{act1, act2} {
@@ -133,7 +133,7 @@ func (setns) build(b *builder) func() verdict {
 		case len(list) > 0:
 			return worst(list)
 		case b.env.filtered && (reached.Made && !r.genuine(reached) || reached.Signal != 0):
-			return b.env.judge(reading{want: ebadf, late: true, capability: b.entry.capability}, reached, reached)
+			return b.env.judge(&reading{want: ebadf, late: true, capability: b.entry.capability}, reached, reached)
 		default:
 			return undecided("no namespace of its own could be opened to try it on", reached, b.read(byPID), b.read(byPath))
 		}
@@ -173,7 +173,7 @@ func (chrootEscape) build(b *builder) func() verdict {
 	b.do("chdir", args(s(string(bytes.Repeat([]byte("../"), 256)))), child.Need)
 	last := stat(after, ".")
 	b.End()
-	r := reading{want: efault, capability: b.entry.capability}
+	r := &reading{want: efault, capability: b.entry.capability}
 	return func() verdict {
 		tried := b.read(act)
 		if !tried.Made && tried.Signal == 0 {

@@ -65,25 +65,31 @@ type meaning struct {
 }
 
 // genuine says that the kernel itself answered reach.
-func (r reading) genuine(reach *answer) bool { return reach.Made && reach.Errno == r.want }
+func (r *reading) genuine(reach *answer) bool { return reach.Made && reach.Errno == r.want }
 
 // passed says that act got past the permission check.
-func (r reading) passed(act *answer) bool {
+func (r *reading) passed(act *answer) bool {
 	return act.Made && (act.Errno == 0 || slices.Contains(r.past, act.Errno))
 }
 
 // judge reads reach and act together. It does not know whether a success had
 // an effect: who can read that back does so before.
-func (e *env) judge(r reading, reach, act *answer) verdict {
+func (e *env) judge(r *reading, reach, act *answer) verdict {
+	v := e.decide(r, reach, act)
+	v.seen = []*answer{reach, act}
+	return v
+}
+
+func (e *env) decide(r *reading, reach, act *answer) verdict {
 	switch {
 	case !act.ok:
-		return stopped(posture.StoppedByKernel, "this architecture has no such call", act)
+		return stopped(posture.StoppedByKernel, "this architecture has no such call")
 	case act.unsteady || reach.unsteady:
-		return undecided("a child was killed and the next one was not, so something other than the call may have killed it", reach, act)
+		return undecided("a child was killed and the next one was not, so something other than the call may have killed it")
 	case act.Signal != 0:
-		return e.killed(reach, act)
+		return e.killed(act)
 	case !act.Made:
-		return undecided("the call was not made", reach, act)
+		return undecided("the call was not made")
 	case r.passed(act):
 		return e.through(r, reach, act)
 	default:
@@ -92,51 +98,51 @@ func (e *env) judge(r reading, reach, act *answer) verdict {
 }
 
 // killed reads a death in act.
-func (e *env) killed(reach, act *answer) verdict {
+func (e *env) killed(act *answer) verdict {
 	if act.Signal == syscall.SIGSYS && act.Repeated && e.filtered {
-		return stopped(posture.StoppedByFilter, "a seccomp filter kills for it", reach, act)
+		return stopped(posture.StoppedByFilter, "a seccomp filter kills for it")
 	}
-	return undecided("the child died in it, and no filter explains that", reach, act)
+	return undecided("the child died in it, and no filter explains that")
 }
 
 // through reads an act that looks as if it got past the permission check. A
 // filter may answer with any errno, and with success without making the call.
-func (e *env) through(r reading, reach, act *answer) verdict {
+func (e *env) through(r *reading, reach, act *answer) verdict {
 	faked := r.fails && act.Errno == 0 || e.filtered && reach.ok && !r.genuine(reach) && reach.Made && reach.Errno == act.Errno && reach.Ret == act.Ret
 	if faked {
-		return stopped(posture.StoppedByFilter, "a seccomp filter answers in place of the kernel", reach, act)
+		return stopped(posture.StoppedByFilter, "a seccomp filter answers in place of the kernel")
 	}
-	return succeeded("it got past every permission check", reach, act)
+	return succeeded("it got past every permission check")
 }
 
 // refused reads an error of act.
-func (e *env) refused(r reading, reach, act *answer) verdict {
+func (e *env) refused(r *reading, reach, act *answer) verdict {
 	filter := e.filtered && reach.ok && !r.late && !r.genuine(reach) && likeFilter(reach, act)
 	lacking := e.lacks(r.capability)
 	switch {
 	case act.Errno == syscall.ENOSYS && e.filtered && (!reach.ok || reach.Errno == syscall.ENOSYS):
-		return stopped(posture.StoppedUnknown, "a filter, or a kernel without the call", reach, act)
+		return stopped(posture.StoppedUnknown, "a filter, or a kernel without the call")
 	case filter:
-		v := stopped(posture.StoppedByFilter, "a seccomp filter refuses it", reach, act)
+		v := stopped(posture.StoppedByFilter, "a seccomp filter refuses it")
 		if lacking {
 			v.also = posture.StoppedByCapability
 		}
 		return v
 	case act.Errno == syscall.ENOSYS && !e.filtered:
-		return stopped(posture.StoppedByKernel, "this kernel does not have the call", reach, act)
+		return stopped(posture.StoppedByKernel, "this kernel does not have the call")
 	}
 	for _, m := range r.means {
 		if m.errno == act.Errno {
-			return stopped(m.by, "", reach, act)
+			return stopped(m.by, "")
 		}
 	}
 	if act.Errno == syscall.ENOSYS && r.genuine(reach) {
-		return stopped(posture.StoppedByFilter, "a seccomp filter refuses it: the kernel has the call, since it answered with other arguments", reach, act)
+		return stopped(posture.StoppedByFilter, "a seccomp filter refuses it: the kernel has the call, since it answered with other arguments")
 	}
 	if act.Errno != syscall.EPERM && act.Errno != syscall.EACCES {
-		return undecided("an answer that neither the kernel's permission check nor a filter usually gives", reach, act)
+		return undecided("an answer that neither the kernel's permission check nor a filter usually gives")
 	}
-	return e.denied(r, reach, act)
+	return e.denied(r, reach)
 }
 
 // likeFilter says that a filter may have answered act: with what it answered
@@ -152,17 +158,17 @@ func likeFilter(reach, act *answer) bool {
 }
 
 // denied reads EPERM and EACCES where reach does not show a filter.
-func (e *env) denied(r reading, reach, act *answer) verdict {
+func (e *env) denied(r *reading, reach *answer) verdict {
 	blind := e.filtered && (r.late || !reach.ok)
 	switch {
 	case blind && e.lacks(r.capability):
-		return stopped(posture.StoppedUnknown, "the capability is lacking, and a filter may stand before that: no argument tells", reach, act)
+		return stopped(posture.StoppedUnknown, "the capability is lacking, and a filter may stand before that: no argument tells")
 	case blind:
-		return stopped(posture.StoppedUnknown, "a filter or a permission: no argument tells", reach, act)
+		return stopped(posture.StoppedUnknown, "a filter or a permission: no argument tells")
 	case e.lacks(r.capability):
-		return stopped(posture.StoppedByCapability, "", reach, act)
+		return stopped(posture.StoppedByCapability, "")
 	default:
-		return stopped(posture.StoppedByPermission, "", reach, act)
+		return stopped(posture.StoppedByPermission, "")
 	}
 }
 

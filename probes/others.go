@@ -43,7 +43,7 @@ func (p trace) build(b *builder) func() verdict {
 	// A second time the kernel refuses, because it is traced already.
 	back := b.do("ptrace", args(c("PTRACE_SEIZE", seize), pid, i(0), i(0)), 0)
 	b.End()
-	r := reading{want: esrch, capability: noCap}
+	r := &reading{want: esrch, capability: noCap}
 	return func() verdict {
 		v := b.env.judge(r, b.read(reach), b.read(act))
 		if v.outcome == succeededOutcome && b.read(back).OK() {
@@ -78,7 +78,7 @@ func (p readMemory) build(b *builder) func() verdict {
 	putVec(b.Read(from), 1)
 	act := b.do("process_vm_readv", args(pid, b.at(to), i(1), b.at(from), i(1), i(0)), 0)
 	b.End()
-	r := reading{want: efault, capability: noCap, past: []syscall.Errno{efault}}
+	r := &reading{want: efault, capability: noCap, past: []syscall.Errno{efault}}
 	return func() verdict {
 		reached := b.read(reach)
 		v := b.env.judge(r, reached, b.read(act))
@@ -111,7 +111,7 @@ func (killInit) build(b *builder) func() verdict {
 	parent := b.do("getppid", nil, 0)
 	act := b.do("kill", args(i(1), i(0)), 0)
 	b.End()
-	r := reading{want: einval, capability: b.entry.capability}
+	r := &reading{want: einval, capability: b.entry.capability}
 	return func() verdict {
 		if o := b.read(parent); o.OK() && o.Ret == 1 {
 			return noObject("process 1 is the service itself")
@@ -138,14 +138,14 @@ func (lowPort) build(b *builder) func() verdict {
 	act := b.do("bind", args(result(fd), data([]byte{2, 0, 0, 1, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}), i(16)), 0)
 	b.do("close", args(result(fd)), 0)
 	b.End()
-	r := reading{want: ebadf, past: []syscall.Errno{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL}, capability: b.entry.capability}
+	r := &reading{want: ebadf, past: []syscall.Errno{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL}, capability: b.entry.capability}
 	return func() verdict {
 		start, err := strconv.Atoi(string(bytes.TrimRight(b.Read(text), "\x00\n ")))
 		if err == nil && start <= 1 {
 			return noObject("no port is privileged here: net.ipv4.ip_unprivileged_port_start is " + strconv.Itoa(start))
 		}
 		if o := b.read(fd); !o.OK() {
-			return b.env.judge(reading{capability: noCap, means: noFamily}, unasked, o)
+			return b.env.judge(&reading{capability: noCap, means: noFamily}, unasked, o)
 		}
 		v := b.env.judge(r, b.read(reach), b.read(act))
 		if v.outcome == succeededOutcome && err != nil {
@@ -169,7 +169,7 @@ func (writeExec) build(b *builder) func() verdict {
 	act := b.do(call, args(i(0), length, c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), child.Need)
 	b.do("munmap", args(result(act), length), 0)
 	b.End()
-	r := reading{want: einval, capability: noCap, means: []meaning{{eperm, filterStopped}, {syscall.EACCES, permissionStopped}}}
+	r := &reading{want: einval, capability: noCap, means: []meaning{{eperm, filterStopped}, {syscall.EACCES, permissionStopped}}}
 	return func() verdict { return b.env.judge(r, b.read(reach), b.read(act)) }
 }
 
@@ -195,7 +195,7 @@ func (p otherEntry) build(b *builder) func() verdict {
 		case o.OK() && o.Ret == 0:
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", o)
 		}
-		return b.env.judge(reading{capability: noCap, means: []meaning{{eperm, filterStopped}}}, unasked, o)
+		return b.env.judge(&reading{capability: noCap, means: []meaning{{eperm, filterStopped}}}, unasked, o)
 	}
 }
 
@@ -213,7 +213,7 @@ func (quota) build(b *builder) func() verdict {
 	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_GETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), 0)
 	b.do("close", args(result(fd)), 0)
 	b.End()
-	r := reading{want: ebadf, past: []syscall.Errno{esrch}, capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}
+	r := &reading{want: ebadf, past: []syscall.Errno{esrch}, capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}
 	return func() verdict {
 		if o := b.read(fd); !o.OK() {
 			return undecided("the root directory could not be opened", o)

@@ -24,8 +24,8 @@ type plain struct {
 	spends bool
 }
 
-func (p plain) reading(b *builder) reading {
-	return reading{want: p.want, late: p.late, past: p.past, fails: len(p.past) > 0 && !p.opens, means: p.means, capability: b.entry.capability}
+func (p plain) reading(b *builder) *reading {
+	return &reading{want: p.want, late: p.late, past: p.past, fails: len(p.past) > 0 && !p.opens, means: p.means, capability: b.entry.capability}
 }
 
 func (p plain) build(b *builder) func() verdict {
