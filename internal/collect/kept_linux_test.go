@@ -191,23 +191,34 @@ func TestKept(t *testing.T) {
 // Without privileges what is kept is a plain descriptor, and serves as well.
 func TestKeptUnprivileged(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Log("as root the act kept-hole is this test")
+		t.Run("as nobody", func(t *testing.T) { runAct(t, command(t, "kept-unprivileged")) })
 		return
 	}
+	if err := keptUnprivileged(); err != nil {
+		t.Error(err)
+	}
+}
+
+func keptUnprivileged() error {
 	kept, err := procfs.Keep()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer kept.Close()
 	if !kept.Hole() {
-		t.Error("a clone without privileges")
+		return errors.New("a clone without privileges")
 	}
 	p, err := self(Options{Kept: kept})
-	if err == nil {
-		err = wellRead(p)
-	}
 	if err != nil {
-		t.Error(err)
+		return err
+	}
+	return wellRead(p)
+}
+
+func init() {
+	acts["kept-unprivileged"] = func() error {
+		must(dropAll())
+		return keptUnprivileged()
 	}
 }
 

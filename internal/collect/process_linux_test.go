@@ -28,7 +28,7 @@ func TestSelf(t *testing.T) {
 	if err := wellRead(p); err != nil {
 		t.Fatal(err)
 	}
-	if p.Classes[0].TIDs[0] != os.Getpid() || len(p.Classes) != 1 {
+	if p.Classes[0].TID != os.Getpid() || len(p.Classes) != 1 {
 		t.Errorf("%d classes, the first of %v", len(p.Classes), p.Classes[0].TIDs)
 	}
 	if exe, _ := os.Executable(); p.Exe.Value != exe || !p.Self || p.PID != os.Getpid() {
@@ -313,7 +313,7 @@ func TestOneThreadDiffers(t *testing.T) {
 	if c := classOf(p, tids[1]); c.Caps.Effective.Value != 0 || c.NoNewPrivs.Value {
 		t.Errorf("the thread without capabilities: %+v", c)
 	}
-	if p.Classes[0].TIDs[0] != os.Getpid() {
+	if p.Classes[0].TID != os.Getpid() || classOf(p, os.Getpid()) != &p.Classes[0] {
 		t.Errorf("the leader's class is not first: %v", p.Classes[0].TIDs)
 	}
 }
@@ -418,4 +418,35 @@ func TestNothingLeftOpen(t *testing.T) {
 	if after := count(); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
+}
+
+func init() {
+	// Thread numbers that begin again: the leader is not the lowest.
+	acts["wrapped"] = func() error {
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte("300"), 0); err != nil {
+			return err
+		}
+		first := newThreads(40)
+		defer first()
+		p, err := self(Options{})
+		if err != nil {
+			return err
+		}
+		if err := wellRead(p); err != nil {
+			return err
+		}
+		if c := &p.Classes[0]; c.TID != os.Getpid() || c.TIDs[0] >= os.Getpid() || c.NSpid.Value[0] != os.Getpid() {
+			return fmt.Errorf("leader %d: class of %d: %v, NSpid %v", os.Getpid(), c.TID, c.TIDs, c.NSpid)
+		}
+		return nil
+	}
+}
+
+func TestLeaderIsNotTheLowest(t *testing.T) {
+	needRoot(t)
+	if _, err := exec.LookPath("unshare"); err != nil {
+		skip(t, "needs unshare(1)")
+	}
+	const script = `echo 5000 > /proc/sys/kernel/ns_last_pid; "$0"; exit $?`
+	runAct(t, command(t, "wrapped", "unshare", "-fpm", "--mount-proc", "sh", "-c", script))
 }

@@ -45,7 +45,8 @@ type threadSet struct {
 // the thread itself.
 type class struct {
 	status procfs.Status
-	// tids are in the order in which they were read; the first is whose status it is.
+	// tid is the thread whose status it is, tids are all of the class.
+	tid  int
 	tids []int
 }
 
@@ -87,8 +88,15 @@ func (t *threadSet) read(ctx context.Context) error {
 // there were any.
 func (t *threadSet) readNew() bool {
 	anyNew := false
+	// The leader first: a class that it is in takes its status.
+	if at, found := slices.BinarySearch(t.list, t.pid); found {
+		if _, seen := t.seen[t.pid]; !seen {
+			t.readThread(t.list[at])
+			anyNew = true
+		}
+	}
 	for _, tid := range t.list {
-		if _, seen := t.seen[tid]; !seen {
+		if _, seen := t.seen[tid]; !seen && tid != t.pid {
 			t.readThread(tid)
 			anyNew = true
 		}
@@ -168,22 +176,23 @@ func (t *threadSet) add(tid int, data []byte) {
 		}
 		t.byKey[string(t.key)] = len(t.classes)
 	}
-	t.classes = append(t.classes, class{l.Parse(source), []int{tid}})
+	t.classes = append(t.classes, class{l.Parse(source), tid, []int{tid}})
 }
 
 func (t *threadSet) addFailed(tid int, err error) {
 	t.seen[tid] = true
-	t.classes = append(t.classes, class{procfs.Unreadable(err), []int{tid}})
+	t.classes = append(t.classes, class{procfs.Unreadable(err), tid, []int{tid}})
 }
 
 // order puts the leader's class first, and then those of lower numbers.
 func (t *threadSet) order() {
 	for i := range t.classes {
-		first := t.classes[i].tids[0]
-		slices.Sort(t.classes[i].tids)
-		if t.classes[i].tids[0] != first {
-			// The status is another thread's; only its own number differs.
-			t.classes[i].status.NSpid = posture.Failed[[]int]("", "read for thread "+strconv.Itoa(first)+" of this class only")
+		c := &t.classes[i]
+		slices.Sort(c.tids)
+		if _, there := slices.BinarySearch(c.tids, c.tid); !there {
+			// Its thread has ended since; only its own number was its alone.
+			c.status.NSpid = posture.Failed[[]int]("", "read of thread "+strconv.Itoa(c.tid)+", which has ended")
+			c.tid = c.tids[0]
 		}
 	}
 	slices.SortFunc(t.classes, func(a, b class) int {

@@ -89,7 +89,7 @@ func (t *threadSet) postures(v views) []posture.Class {
 		c := &t.classes[i]
 		s := &c.status
 		out = append(out, posture.Class{TIDs: c.tids, Thread: posture.Thread{
-			TID: c.representative(t.pid),
+			TID: c.tid,
 			UID: v.uid.four(s.UID), GID: v.gid.four(s.GID), Groups: v.gid.groups(s.Groups), Caps: s.Caps,
 			NoNewPrivs: s.NoNewPrivs, SeccompMode: s.SeccompMode, SeccompFilters: s.SeccompFilters,
 			NSpid: s.NSpid, TracerPID: s.TracerPID, Umask: s.Umask, CoreDumping: s.CoreDumping,
@@ -97,14 +97,4 @@ func (t *threadSet) postures(v views) []posture.Class {
 		}})
 	}
 	return out
-}
-
-// representative is the leader where it is in the class, else the lowest.
-func (c *class) representative(leader int) int {
-	for _, tid := range c.tids {
-		if tid == leader {
-			return tid
-		}
-	}
-	return c.tids[0]
 }
