@@ -27,7 +27,7 @@ type threadSet struct {
 	task *procfs.Dir
 	pid  int
 
-	classes []class
+	classes []*class
 	// byKey finds a class by the raw lines that make it.
 	byKey map[string]int
 	// seen are threads that are read, or known to be zombies: those are false.
@@ -115,13 +115,13 @@ func (t *threadSet) counted() bool {
 // settle drops the threads that have ended since they were read.
 func (t *threadSet) settle() {
 	for i := range t.classes {
-		c := &t.classes[i]
+		c := t.classes[i]
 		c.tids = slices.DeleteFunc(c.tids, func(tid int) bool {
 			_, found := slices.BinarySearch(t.list, tid)
 			return !found
 		})
 	}
-	t.classes = slices.DeleteFunc(t.classes, func(c class) bool { return len(c.tids) == 0 })
+	t.classes = slices.DeleteFunc(t.classes, func(c *class) bool { return len(c.tids) == 0 })
 	n := 0
 	for _, tid := range t.list {
 		if t.seen[tid] {
@@ -176,18 +176,18 @@ func (t *threadSet) add(tid int, data []byte) {
 		}
 		t.byKey[string(t.key)] = len(t.classes)
 	}
-	t.classes = append(t.classes, class{l.Parse(source), tid, []int{tid}})
+	t.classes = append(t.classes, &class{l.Parse(source), tid, []int{tid}})
 }
 
 func (t *threadSet) addFailed(tid int, err error) {
 	t.seen[tid] = true
-	t.classes = append(t.classes, class{procfs.Unreadable(err), tid, []int{tid}})
+	t.classes = append(t.classes, &class{procfs.Unreadable(err), tid, []int{tid}})
 }
 
 // order puts the leader's class first, and then those of lower numbers.
 func (t *threadSet) order() {
 	for i := range t.classes {
-		c := &t.classes[i]
+		c := t.classes[i]
 		slices.Sort(c.tids)
 		if _, there := slices.BinarySearch(c.tids, c.tid); !there {
 			// Its thread has ended since; only its own number was its alone.
@@ -195,15 +195,17 @@ func (t *threadSet) order() {
 			c.tid = c.tids[0]
 		}
 	}
-	slices.SortFunc(t.classes, func(a, b class) int {
-		la, lb := slices.Contains(a.tids, t.pid), slices.Contains(b.tids, t.pid)
-		switch {
-		case la != lb && la:
-			return -1
-		case la != lb:
-			return 1
-		default:
-			return a.tids[0] - b.tids[0]
+	// They were read in this order, but for what came late: few are moved.
+	for i := range t.classes {
+		for j := i; j > 0 && t.before(t.classes[j], t.classes[j-1]); j-- {
+			t.classes[j], t.classes[j-1] = t.classes[j-1], t.classes[j]
 		}
-	})
+	}
+}
+
+func (t *threadSet) before(a, b *class) bool {
+	if b.tid == t.pid {
+		return false
+	}
+	return a.tid == t.pid || a.tids[0] < b.tids[0]
 }

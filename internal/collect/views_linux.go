@@ -86,7 +86,7 @@ func (a *collector) ownMaps() (uid, gid posture.Fact[[]posture.MapEntry], link s
 func (t *threadSet) postures(v views) []posture.Class {
 	out := make([]posture.Class, 0, len(t.classes))
 	for i := range t.classes {
-		c := &t.classes[i]
+		c := t.classes[i]
 		s := &c.status
 		out = append(out, posture.Class{TIDs: c.tids, Thread: posture.Thread{
 			TID: c.tid,

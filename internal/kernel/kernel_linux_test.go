@@ -12,13 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// skip leaves a test out for the reason given. Where SELFAUDIT_NO_SKIP=1 asks
+// for all tests and we are root, that is a failure.
+func skip(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("SELFAUDIT_NO_SKIP") == "1" && os.Geteuid() == 0 {
+		t.Fatal("must not be skipped: " + reason)
+	}
+	t.Skip(reason)
+}
+
 // Every call of the table, with its arguments, gets one of its answers from a
 // kernel without a filter, and changes nothing.
 func TestAuditCallsAreHarmless(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err != nil || mode != 0 {
-		t.Skipf("a seccomp filter is loaded (mode %d, %v), which answers for the kernel", mode, err)
+		skip(t, "a seccomp filter is loaded, which answers for the kernel")
 	}
 	before := credentials(t)
 	seen := map[string]bool{}

@@ -2,7 +2,6 @@ package procfs
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"strings"
 
@@ -84,24 +83,36 @@ func (l *Lines) Parse(source string) Status {
 }
 
 func parse[T any](l *Lines, f field, source string, read func([]byte) (T, bool)) posture.Fact[T] {
-	name := fieldNames[f]
-	switch {
-	case l.err != nil:
-		return posture.Failed[T](source, strings.TrimPrefix(fmt.Sprintf("%s: %v", source, l.err), ": "))
-	case l.line[f] == nil:
-		return posture.None[T](source, source+": no line "+name)
-	case l.more[f]:
-		return posture.Failed[T](source, source+": more than one line "+name)
-	}
-	raw := l.raw[f]
-	if v, ok := l.value(f); ok {
-		if value, ok := read(v); ok {
-			return posture.Of(value, source, raw)
+	v, state, why := l.look(f, source)
+	fact := posture.Fact[T]{State: state, Source: source, Raw: l.raw[f], Err: why}
+	if state == posture.Known {
+		var ok bool
+		if fact.Value, ok = read(v); !ok {
+			fact = posture.Fact[T]{Source: source, Raw: l.raw[f], Err: malformedLine(f, source)}
 		}
 	}
-	fact := posture.Failed[T](source, source+": malformed line "+name)
-	fact.Raw = raw
 	return fact
+}
+
+// look returns the value of a line, or why there is none.
+func (l *Lines) look(f field, source string) (v []byte, state posture.State, why string) {
+	switch {
+	case l.err != nil:
+		return nil, posture.Unreadable, strings.TrimPrefix(source+": "+l.err.Error(), ": ")
+	case l.line[f] == nil:
+		return nil, posture.Absent, source + ": no line " + fieldNames[f]
+	case l.more[f]:
+		return nil, posture.Unreadable, source + ": more than one line " + fieldNames[f]
+	}
+	v, ok := l.value(f)
+	if !ok {
+		return nil, posture.Unreadable, malformedLine(f, source)
+	}
+	return v, posture.Known, ""
+}
+
+func malformedLine(f field, source string) string {
+	return source + ": malformed line " + fieldNames[f]
 }
 
 // copyRaw copies the lines for a person to read, all in one piece: the
