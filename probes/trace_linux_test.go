@@ -56,6 +56,7 @@ func takeSnapshot() (snapshot, error) {
 	s["children"] = children()
 	s["keys"] = keys()
 	s["threads"] = statuses()
+	s["blocked signals"] = line("/proc/thread-self/status", "SigBlk:")
 	s["root"] = inode("/") + inode(".")
 	ro, err := os.Create(filepath.Join(os.TempDir(), "writable"))
 	if err != nil {
@@ -70,6 +71,16 @@ func content(path string) string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// line returns the line of a file that begins with a word.
+func line(path, word string) string {
+	for _, l := range strings.Split(content(path), "\n") {
+		if strings.HasPrefix(l, word) {
+			return l
+		}
+	}
+	return "no line " + word
 }
 
 func links(s snapshot, pattern string) {
@@ -116,7 +127,7 @@ func keys() string {
 
 // statuses are the credentials of all threads, which are equal here.
 func statuses() string {
-	want := []string{"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp", "TracerPid:", "Umask:", "SigBlk:"}
+	want := []string{"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp", "TracerPid:", "Umask:"}
 	list, _ := filepath.Glob("/proc/self/task/*/status")
 	seen := map[string]bool{}
 	for _, f := range list {
