@@ -29,10 +29,8 @@ func (s State) String() string {
 	}
 }
 
-// Fact is one observed value with where it came from.
-type Fact[T any] struct {
-	// Value is meaningful only when State is Known.
-	Value T
+// Origin says whether a value could be found out, and where it came from.
+type Origin struct {
 	State State
 	// Source names the file or the call: "/proc/12/task/12/status", "capget(2)".
 	Source string
@@ -43,35 +41,53 @@ type Fact[T any] struct {
 	Err string
 }
 
+// Fact is one observed value with where it came from.
+type Fact[T any] struct {
+	// Value is meaningful only when State is Known.
+	Value T
+	Origin
+}
+
 // Of returns a known fact.
 func Of[T any](value T, source, raw string) Fact[T] {
-	return Fact[T]{Value: value, State: Known, Source: source, Raw: raw}
+	return Fact[T]{value, Origin{State: Known, Source: source, Raw: raw}}
 }
 
 // None returns a fact about something that this kernel does not have or show.
 func None[T any](source, why string) Fact[T] {
-	return Fact[T]{State: Absent, Source: source, Err: why}
+	return Fact[T]{Origin: Origin{State: Absent, Source: source, Err: why}}
 }
 
 // Failed returns a fact that could not be read, with the reason.
 func Failed[T any](source, why string) Fact[T] {
-	return Fact[T]{Source: source, Err: why}
+	return Fact[T]{Origin: Origin{Source: source, Err: why}}
+}
+
+// Know marks a fact, whose value is set, as known.
+func (o *Origin) Know(source, raw string) {
+	*o = Origin{State: Known, Source: source, Raw: raw}
+}
+
+// Fail marks a fact as one that could not be read. Its value stays, and means
+// nothing.
+func (o *Origin) Fail(source, why string) {
+	*o = Origin{Source: source, Err: why}
 }
 
 // Get returns the value and whether it is known.
 func (f Fact[T]) Get() (T, bool) { return f.Value, f.State == Known }
 
 // Why says in words why the fact is not known. It is empty for a known fact.
-func (f Fact[T]) Why() string {
+func (o Origin) Why() string {
 	switch {
-	case f.State == Known:
+	case o.State == Known:
 		return ""
-	case f.Err != "":
-		return f.Err
-	case f.State == Absent:
-		return f.Source + ": this kernel does not have or show it"
-	case f.Source != "":
-		return f.Source + ": not readable"
+	case o.Err != "":
+		return o.Err
+	case o.State == Absent:
+		return o.Source + ": this kernel does not have or show it"
+	case o.Source != "":
+		return o.Source + ": not readable"
 	default:
 		return "not collected"
 	}
@@ -80,5 +96,5 @@ func (f Fact[T]) Why() string {
 // Carry returns a fact of another type with f's state, source and reason, and
 // value as its value. It is for facts that are computed from other facts.
 func Carry[U, T any](f Fact[T], value U) Fact[U] {
-	return Fact[U]{Value: value, State: f.State, Source: f.Source, Raw: f.Raw, Err: f.Err}
+	return Fact[U]{value, f.Origin}
 }

@@ -84,11 +84,11 @@ func (l *Lines) Parse(source string) Status {
 
 func parse[T any](l *Lines, f field, source string, read func([]byte) (T, bool)) posture.Fact[T] {
 	v, state, why := l.look(f, source)
-	fact := posture.Fact[T]{State: state, Source: source, Raw: l.raw[f], Err: why}
+	fact := posture.Fact[T]{Origin: posture.Origin{State: state, Source: source, Raw: l.raw[f], Err: why}}
 	if state == posture.Known {
 		var ok bool
 		if fact.Value, ok = read(v); !ok {
-			fact = posture.Fact[T]{Source: source, Raw: l.raw[f], Err: malformedLine(f, source)}
+			fact = posture.Fact[T]{Origin: posture.Origin{Source: source, Raw: l.raw[f], Err: malformedLine(f, source)}}
 		}
 	}
 	return fact
