@@ -4,8 +4,8 @@
 package report
 
 import (
-	"cmp"
-	"slices"
+	"sort"
+	"strings"
 	"time"
 )
 
@@ -87,17 +87,54 @@ type Evidence struct {
 
 // Sort puts findings into their fixed order: layer, id, subject.
 func Sort(findings []Finding) {
-	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
+	order(findings, func(a, b *Finding) int {
+		if a.Layer != b.Layer {
+			return int(a.Layer) - int(b.Layer)
+		}
+		if a.ID != b.ID {
+			return strings.Compare(a.ID, b.ID)
+		}
+		return strings.Compare(a.Subject, b.Subject)
 	})
+}
+
+// order sorts findings and leaves equal ones as they were. A finding is large,
+// so their places are sorted, and each finding is moved once.
+func order(findings []Finding, compare func(a, b *Finding) int) {
+	o := ordering{append([]Finding(nil), findings...), make([]int, len(findings)), compare}
+	for i := range o.places {
+		o.places[i] = i
+	}
+	sort.Sort(&o)
+	for i, place := range o.places {
+		findings[i] = o.findings[place]
+	}
+}
+
+// ordering is a [sort.Interface] of places in findings.
+type ordering struct {
+	findings []Finding
+	places   []int
+	compare  func(a, b *Finding) int
+}
+
+func (o *ordering) Len() int      { return len(o.places) }
+func (o *ordering) Swap(i, j int) { o.places[i], o.places[j] = o.places[j], o.places[i] }
+
+func (o *ordering) Less(i, j int) bool {
+	a, b := o.places[i], o.places[j]
+	if c := o.compare(&o.findings[a], &o.findings[b]); c != 0 {
+		return c < 0
+	}
+	return a < b
 }
 
 // Decide counts the findings and draws the verdict from them. No findings,
 // or none that the policy asks for, are inconclusive.
 func Decide(findings []Finding) (Counts, Verdict) {
 	var c Counts
-	for _, f := range findings {
-		switch f.Status {
+	for i := range findings {
+		switch findings[i].Status {
 		case Pass:
 			c.Pass++
 		case Gap:
@@ -126,11 +163,11 @@ func (r *Report) Unknowns() []Finding { return r.with(Unknown) }
 
 func (r *Report) with(s Status) []Finding {
 	var out []Finding
-	for _, f := range r.Findings {
-		if f.Status == s {
-			out = append(out, f)
+	for i := range r.Findings {
+		if r.Findings[i].Status == s {
+			out = append(out, r.Findings[i])
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(a.Severity, b.Severity) })
+	order(out, func(a, b *Finding) int { return int(a.Severity) - int(b.Severity) })
 	return out
 }
