@@ -2,7 +2,6 @@ package checks
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -35,41 +34,55 @@ func Catalog() []Meta {
 }
 
 func probeMeta(a names.Attempt) Meta {
-	m := probeWords(a)
-	m.Meaning = fmt.Sprintf("A child with the process's own credentials and filters tried to %s, and succeeded.", a.Does)
-	return m
+	layer, severity := probeWeight(&a)
+	return Meta{
+		ID: probePrefix + a.Name, Layer: layer, Severity: severity,
+		Title:   "the attempt to " + a.Does,
+		Meaning: "A child with the process's own credentials and filters tried to " + a.Does + ", and succeeded.",
+		Why:     a.Why, Fix: a.Remedy,
+	}
 }
 
-// probeWords is the entry without its meaning, which no finding carries.
-func probeWords(a names.Attempt) Meta {
-	m := Meta{ID: probePrefix + a.Name, Title: "the attempt to " + a.Does, Why: a.Why, Fix: a.Remedy}
+func probeWeight(a *names.Attempt) (layer report.Layer, severity report.Severity) {
 	// A word that the table misspells leaves the zero value, which for the
 	// severity is the careful one; a test keeps the table right.
 	for _, l := range report.Layers() {
 		if l.String() == a.Layer {
-			m.Layer = l
+			layer = l
 		}
 	}
 	for s := report.Critical; s <= report.Low; s++ {
 		if s.String() == a.Severity {
-			m.Severity = s
+			severity = s
 		}
 	}
-	return m
+	return layer, severity
 }
 
-// metaOf returns the catalogue's entry, that of an attempt without its meaning,
-// and for an unknown id one that has nothing but the id.
-func metaOf(id string) Meta {
+// weigh returns what a finding carries of its id's entry, and zero values for
+// an id without one.
+func weigh(id string) (layer report.Layer, severity report.Severity, fix string) {
 	for i := range catalog {
-		if catalog[i].ID == id {
-			return catalog[i]
+		if m := &catalog[i]; m.ID == id {
+			return m.Layer, m.Severity, m.Fix
 		}
 	}
 	if name, ok := strings.CutPrefix(id, probePrefix); ok {
-		if a, ok := names.AttemptNamed(name); ok {
-			return probeWords(a)
+		if a := attemptNamed(name); a != nil {
+			layer, severity = probeWeight(a)
+			return layer, severity, a.Remedy
 		}
 	}
-	return Meta{ID: id}
+	return 0, 0, ""
+}
+
+// attemptNamed returns the table's own entry, or nil.
+func attemptNamed(name string) *names.Attempt {
+	attempts := names.Attempts()
+	for i := range attempts {
+		if attempts[i].Name == name {
+			return &attempts[i]
+		}
+	}
+	return nil
 }

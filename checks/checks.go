@@ -16,9 +16,9 @@ import (
 	"github.com/selfaudit/selfaudit/internal/names"
 )
 
-// families are all checks. Each yields at least one finding for each of its
-// ids, whatever the policy asks.
-var families = []func(*audited, *policy.Policy) []report.Finding{
+// families are all checks. Each adds at least one finding for each of its ids,
+// whatever the policy asks.
+var families = []func(*results, *audited, *policy.Policy){
 	identity,
 	groups,
 	capabilitySets,
@@ -49,16 +49,16 @@ func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
 		pol = &policy.Policy{}
 	}
 	a := view(p)
-	out := make([]report.Finding, 0, len(catalog)+len(names.Attempts())+maxSpare)
+	out := results{make([]report.Finding, 0, len(catalog)+len(names.Attempts())+maxSpare)}
 	for _, family := range families {
-		out = append(out, family(a, pol)...)
+		family(&out, a, pol)
 	}
 	// The schema promises a list, also where there is nothing to show.
-	for i := range out {
-		if out[i].Evidence == nil {
-			out[i].Evidence = []report.Evidence{}
+	for i := range out.findings {
+		if f := &out.findings[i]; f.Evidence == nil {
+			f.Evidence = []report.Evidence{}
 		}
 	}
-	report.Sort(out)
-	return out
+	report.Sort(out.findings)
+	return out.findings
 }

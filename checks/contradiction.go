@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
@@ -18,147 +19,139 @@ const contradictionID = "contradiction"
 // Where nothing could be compared the answer is unknown, like that of any
 // check whose facts are missing. A status file that nothing else confirms may
 // still be true, but nobody looked, and not having looked is no pass.
-func contradictions(a *audited, _ *policy.Policy) []report.Finding {
-	bySubject := map[string]*report.Finding{}
-	facts, tids := 0, 0
-	for i := range a.Kernel {
-		k := &a.Kernel[i]
-		class := a.class[k.TID]
-		if class == nil {
-			continue
-		}
-		n := 0
-		for _, fact := range compared() {
-			// Without /proc the class is made of the system calls' answers:
-			// one source is not two.
-			if !fact.known(class) || !fact.known(k) || fact.source(class) == fact.source(k) {
+func contradictions(out *results, a *audited, _ *policy.Policy) {
+	before := len(out.findings)
+	compared, facts, tids := make([]bool, len(a.Kernel)), 0, 0
+	for f := range comparedFacts {
+		var found *report.Finding
+		for i := range a.Kernel {
+			k := &a.Kernel[i]
+			class := a.class[k.TID]
+			if class == nil || !twoSources(f, class, k) {
 				continue
 			}
-			n++
-			if !fact.equal(class, k) {
-				disagree(bySubject, fact, class, k)
+			facts++
+			if !compared[i] {
+				compared[i] = true
+				tids++
+			}
+			if !f.equal(class, k) {
+				found = disagree(out, found, f, class, k)
 			}
 		}
-		facts += n
-		if n > 0 {
-			tids++
+		if found != nil {
+			found.Threads, _ = a.holdsFor(found.Threads)
 		}
 	}
-	hasExec, afterExec := a.compareExec()
-	if hasExec {
+	if compareExec(out, a) {
 		facts++
 	}
-	out := a.inOrder(bySubject)
-	if afterExec != nil {
-		out = append(out, *afterExec)
+	if len(out.findings) == before {
+		agreement(out, a, facts, tids)
 	}
-	if len(out) == 0 {
-		out = append(out, a.agreement(facts, tids))
-	}
-	return out
+}
+
+// twoSources says whether both know the fact, and not from the same source:
+// without /proc the class is made of the system calls' answers too.
+func twoSources(f fact, class, k *posture.Thread) bool {
+	c, by := f.of(class), f.of(k)
+	return c.State == posture.Known && by.State == posture.Known && sourceOf(c) != sourceOf(by)
 }
 
 // disagree notes both ends. One fact is one finding, however many threads it
-// is about.
-func disagree(by map[string]*report.Finding, fact *comparedFact, class, k *posture.Thread) {
-	f := by[fact.name]
-	if f == nil {
-		n := blank(contradictionID, report.Gap)
-		f = &n
-		by[fact.name] = f
-		f.Subject, f.Expected = fact.name, "two sources that agree"
-		f.Observed = fact.words(class) + " against " + fact.words(k)
-		f.Message = fmt.Sprintf("%s of thread %d is %s in %s, and %s by %s",
-			fact.name, k.TID, fact.words(class), fact.source(class), fact.words(k), fact.source(k))
+// is about: found is that of the threads before, nil for the first.
+func disagree(out *results, found *report.Finding, f fact, class, k *posture.Thread) *report.Finding {
+	if found == nil {
+		byClass, byKernel := f.words(class), f.words(k)
+		found = out.add(contradictionID, report.Gap, "two sources that agree", byClass+" against "+byKernel,
+			f.name()+" of thread "+strconv.Itoa(k.TID)+" is "+byClass+" in "+sourceOf(f.of(class))+", and "+byKernel+" by "+sourceOf(f.of(k)))
+		found.Subject = f.name()
 	}
-	f.Threads = append(f.Threads, k.TID)
-	if len(f.Evidence) < 2*maxEvidence {
-		f.Evidence = append(append(f.Evidence, fact.seen(class)...), fact.seen(k)...)
+	found.Threads = append(found.Threads, k.TID)
+	if len(found.Evidence) < 2*maxEvidence {
+		found.Evidence = append(found.Evidence, seen(f.of(class), f.of(k))...)
 	}
-}
-
-func (a *audited) inOrder(by map[string]*report.Finding) []report.Finding {
-	var out []report.Finding
-	for _, fact := range compared() {
-		if f := by[fact.name]; f != nil {
-			tids := f.Threads
-			f.Threads = nil
-			a.holdsFor(f, tids)
-			out = append(out, *f)
-		}
-	}
-	return out
+	return found
 }
 
 // compareExec compares what a program really had after execve(2) with what the
 // calling thread's credentials amount to. The calling thread is the one whose
 // securebits are known. It says whether there was something to compare.
-func (a *audited) compareExec() (bool, *report.Finding) {
-	really, known := a.AfterExec.Get()
-	if !known {
-		return false, nil
+func compareExec(out *results, a *audited) bool {
+	if a.AfterExec.State != posture.Known {
+		return false
 	}
-	for _, v := range a.views {
-		bits, known := v.Securebits.Get()
-		if !v.kernel || !known {
+	really := &a.AfterExec.Value
+	for i := range a.views {
+		v := &a.views[i]
+		if !v.kernel || v.Securebits.State != posture.Known {
 			continue
 		}
-		c, why := credentials(v.Thread)
-		if why != "" {
+		var c Credentials
+		if why := c.read(v.Thread); why != "" {
 			continue
 		}
-		c.Securebits = bits
-		computed := Execve(c)
-		if really == computed || really == execveByRealIDs(c) {
-			return true, nil
+		c.Securebits = v.Securebits.Value
+		computed := c.execve()
+		if *really == computed || *really == c.execveByRealIDs() {
+			return true
 		}
-		f := blank(contradictionID, report.Gap)
-		f.Subject, f.Expected = "execve", setsWords(computed)
-		f.Observed = setsWords(really)
-		f.Evidence = append(seen(a.AfterExec), execEvidence(v.Thread)...)
-		f.Message = fmt.Sprintf("a program that thread %d executed had other capabilities than its credentials amount to: %s",
-			v.tids[0], strings.Join(differing(computed, really), ", "))
-		return true, &f
+		f := out.add(contradictionID, report.Gap, setsWords(&computed), setsWords(really),
+			"a program that thread "+strconv.Itoa(v.tids[0])+" executed had other capabilities than its credentials amount to: "+
+				strings.Join(differing(&computed, really), ", "))
+		f.Subject = "execve"
+		f.Evidence = append(seen(&a.AfterExec.Origin), seenOf(execFacts, v.Thread)...)
+		return true
 	}
-	return false, nil
+	return false
+}
+
+// setOrder is the order in which status shows the five sets, with their names
+// there and in a sentence.
+var setOrder = [...]struct{ status, name string }{
+	{"CapInh", "inheritable"}, {"CapPrm", "permitted"}, {"CapEff", "effective"}, {"CapBnd", "bounding"}, {"CapAmb", "ambient"},
+}
+
+func inOrder(s *posture.CapSets) [len(setOrder)]posture.CapSet {
+	return [...]posture.CapSet{s.Inheritable, s.Permitted, s.Effective, s.Bounding, s.Ambient}
 }
 
 // differing names the sets that differ, with what was computed and what was
 // there.
-func differing(computed, really posture.CapSets) []string {
+func differing(computed, really *posture.CapSets) []string {
 	var out []string
-	for _, set := range []struct {
-		name string
-		c, r posture.CapSet
-	}{
-		{"inheritable", computed.Inheritable, really.Inheritable},
-		{"permitted", computed.Permitted, really.Permitted},
-		{"effective", computed.Effective, really.Effective},
-		{"bounding", computed.Bounding, really.Bounding},
-		{"ambient", computed.Ambient, really.Ambient},
-	} {
-		if set.c != set.r {
-			out = append(out, fmt.Sprintf("%s %s, computed %s", set.name, fewCaps(set.r), fewCaps(set.c)))
+	was := inOrder(really)
+	for i, c := range inOrder(computed) {
+		if c != was[i] {
+			out = append(out, setOrder[i].name+" "+fewCaps(was[i])+", computed "+fewCaps(c))
 		}
 	}
 	return out
 }
 
-func (a *audited) agreement(facts, tids int) report.Finding {
-	status := report.Pass
-	observed := fmt.Sprintf("%d facts of %d threads agree", facts, tids)
-	message := "what the kernel answered by system calls agrees with /proc: " + observed
-	if facts == 0 {
-		status, observed = report.Unknown, "unknown"
-		message = "no fact has two sources, so whether they would agree is not known"
+// setsWords puts five sets into one line, as the evidence of a comparison.
+func setsWords(s *posture.CapSets) string {
+	words := make([]string, len(setOrder))
+	for i, set := range inOrder(s) {
+		words[i] = fmt.Sprintf("%s: %016x", setOrder[i].status, uint64(set))
 	}
-	f := blank(contradictionID, status)
-	f.Expected, f.Observed, f.Message = "two sources that agree", observed, message
+	return strings.Join(words, ", ")
+}
+
+func agreement(out *results, a *audited, facts, tids int) {
+	if facts == 0 {
+		out.add(contradictionID, report.Unknown, "two sources that agree", "unknown",
+			"no fact has two sources, so whether they would agree is not known")
+		return
+	}
+	observed := strconv.Itoa(facts) + " facts of " + strconv.Itoa(tids) + " threads agree"
+	f := out.add(contradictionID, report.Pass, "two sources that agree", observed,
+		"what the kernel answered by system calls agrees with /proc: "+observed)
 	for i := range a.Kernel {
-		if c := a.class[a.Kernel[i].TID]; c != nil && facts > 0 {
-			f.Evidence = append(seen(c.Caps.Effective), seen(a.Kernel[i].Caps.Effective)...)
+		k := &a.Kernel[i]
+		if c := a.class[k.TID]; c != nil {
+			f.Evidence = seenOf([]fact{factEffective}, c, k)
 			break
 		}
 	}
-	return f
 }

@@ -1,7 +1,7 @@
 package checks
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -17,73 +17,78 @@ const (
 
 // directoryDescriptors checks that no descriptor of a directory leads out of
 // the root: with openat(2) or fchdir(2) it undoes every chroot(2).
-func directoryDescriptors(a *audited, pol *policy.Policy) []report.Finding {
+func directoryDescriptors(out *results, a *audited, pol *policy.Policy) {
 	if !pol.Descriptors.NoneOutsideRoot {
-		return []report.Finding{skipped(descriptorsID)}
+		out.skip(descriptorsID)
+		return
 	}
-	all, known := a.Descriptors.Get()
-	if !known {
-		f := descriptorFinding(report.Unknown, "", "unknown", "which descriptors are open is not known: "+whyNot(a.Descriptors, "descriptors"))
-		f.Evidence = seen(a.Descriptors)
-		return []report.Finding{f}
+	if a.Descriptors.State != posture.Known {
+		f := addDescriptor(out, report.Unknown, "", "unknown", "which descriptors are open is not known: "+whyNot(&a.Descriptors.Origin, "descriptors"))
+		f.Evidence = seen(&a.Descriptors.Origin)
+		return
 	}
-	var gaps, unknown []report.Finding
-	for _, d := range all {
-		switch f := judgeDescriptor(d); f.Status {
+	var gaps, unknown []*posture.Descriptor
+	all := a.Descriptors.Value
+	for i := range all {
+		switch d := &all[i]; judgeDescriptor(d) {
 		case report.Gap:
-			gaps = append(gaps, f)
+			gaps = append(gaps, d)
 		case report.Pass:
 		default:
-			unknown = append(unknown, f)
+			unknown = append(unknown, d)
 		}
 	}
 	if len(gaps)+len(unknown) == 0 {
-		f := descriptorFinding(report.Pass, "", "none", fmt.Sprintf("none of %d open descriptors is a directory outside the root", len(all)))
-		f.Evidence = seen(a.Descriptors)
-		return []report.Finding{f}
+		f := addDescriptor(out, report.Pass, "", "none", "none of "+strconv.Itoa(len(all))+" open descriptors is a directory outside the root")
+		f.Evidence = seen(&a.Descriptors.Origin)
 	}
-	return append(cut(gaps), cut(unknown)...)
-}
-
-func descriptorFinding(status report.Status, subject, observed, message string) report.Finding {
-	f := blank(descriptorsID, status)
-	f.Subject, f.Expected, f.Observed, f.Message = subject, "none outside the root", observed, message
-	return f
+	addDescriptors(out, report.Gap, gaps)
+	addDescriptors(out, report.Unknown, unknown)
 }
 
 // judgeDescriptor passes what is known to be no directory, or to lie within the
 // root, and what audit.Open keeps.
-func judgeDescriptor(d posture.Descriptor) report.Finding {
-	directory, isKnown := d.Directory.Get()
-	outside, whereKnown := d.OutsideRoot.Get()
-	subject := fmt.Sprintf("fd %d", d.FD)
-	path := quoted(d.Path)
-	var f report.Finding
+func judgeDescriptor(d *posture.Descriptor) report.Status {
+	isKnown, whereKnown := d.Directory.State == posture.Known, d.OutsideRoot.State == posture.Known
 	switch {
-	case d.Kept, isKnown && !directory, whereKnown && !outside:
-		return descriptorFinding(report.Pass, subject, "", "")
-	case !isKnown:
-		f = descriptorFinding(report.Unknown, subject, path,
-			fmt.Sprintf("whether descriptor %d (%s) is a directory is not known: %s", d.FD, path, whyNot(d.Directory, "its type")))
-	case !whereKnown:
-		f = descriptorFinding(report.Unknown, subject, path,
-			fmt.Sprintf("whether descriptor %d, of the directory %s, leads out of the root is not known: %s", d.FD, path, whyNot(d.OutsideRoot, "its place")))
+	case d.Kept, isKnown && !d.Directory.Value, whereKnown && !d.OutsideRoot.Value:
+		return report.Pass
+	case !isKnown || !whereKnown:
+		return report.Unknown
 	default:
-		f = descriptorFinding(report.Gap, subject, path,
-			fmt.Sprintf("descriptor %d is of the directory %s, outside the root", d.FD, path))
+		return report.Gap
 	}
-	f.Evidence = append(seen(d.Directory), seen(d.OutsideRoot)...)
-	return f
 }
 
-// cut keeps the first findings and says of the others how many there are.
-func cut(fs []report.Finding) []report.Finding {
-	if len(fs) <= maxDescriptors {
-		return fs
+// addDescriptors adds a finding for each of the first descriptors, and says of
+// the others how many there are.
+func addDescriptors(out *results, status report.Status, ds []*posture.Descriptor) {
+	for _, d := range ds[:min(len(ds), maxDescriptors)] {
+		path := quoted(d.Path)
+		f := addDescriptor(out, status, "fd "+strconv.Itoa(d.FD), path, descriptorWords(d, path))
+		f.Evidence = seen(&d.Directory.Origin, &d.OutsideRoot.Origin)
 	}
-	more := len(fs) - maxDescriptors
-	words := fmt.Sprintf("%d more descriptors", more)
-	last := descriptorFinding(fs[0].Status, "more", words, "the same holds for "+words)
-	last.Evidence = []report.Evidence{{Source: "…", Value: words}}
-	return append(fs[:maxDescriptors:maxDescriptors], last)
+	if left := len(ds) - maxDescriptors; left > 0 {
+		words := strconv.Itoa(left) + " more descriptors"
+		f := addDescriptor(out, status, "more", words, "the same holds for "+words)
+		f.Evidence = []report.Evidence{{Source: "…", Value: words}}
+	}
+}
+
+func descriptorWords(d *posture.Descriptor, path string) string {
+	words := "descriptor " + strconv.Itoa(d.FD)
+	switch {
+	case d.Directory.State != posture.Known:
+		return "whether " + words + " (" + path + ") is a directory is not known: " + whyNot(&d.Directory.Origin, "its type")
+	case d.OutsideRoot.State != posture.Known:
+		return "whether " + words + ", of the directory " + path + ", leads out of the root is not known: " + whyNot(&d.OutsideRoot.Origin, "its place")
+	default:
+		return words + " is of the directory " + path + ", outside the root"
+	}
+}
+
+func addDescriptor(out *results, status report.Status, subject, observed, message string) *report.Finding {
+	f := out.add(descriptorsID, status, "none outside the root", observed, message)
+	f.Subject = subject
+	return f
 }

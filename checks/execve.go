@@ -29,23 +29,24 @@ type Credentials struct {
 // Two things that can only lessen the result are not considered: a tracer
 // without CAP_SYS_PTRACE, and a file system state that is shared with another
 // process (CLONE_FS).
-func Execve(c Credentials) posture.CapSets {
+func Execve(c Credentials) posture.CapSets { return c.execve() }
+
+func (c *Credentials) execve() posture.CapSets {
 	// Without set-ID bits the effective ids stay as they are. The group one
 	// still counts as changed where it is among none of the groups that file
 	// access goes by, as after setfsgid(2).
-	return execve(c, !inGroups(c), c.NoNewPrivs)
+	return c.transformed(!c.inGroups())
 }
 
-// execveByRealIDs is Execve for older kernels. Until the middle of 2025 Linux
+// execveByRealIDs is execve for older kernels. Until the middle of 2025 Linux
 // took every program for a set-ID one where effective and real ids differ, and
 // cleared the ambient set. For a verdict the wider answer counts on any kernel:
 // a thread needs no privilege to make its real ids equal to its effective ones.
-func execveByRealIDs(c Credentials) posture.CapSets {
-	differ := c.UID.Effective.Value != c.UID.Real.Value || c.GID.Effective.Value != c.GID.Real.Value
-	return execve(c, differ, c.NoNewPrivs)
+func (c *Credentials) execveByRealIDs() posture.CapSets {
+	return c.transformed(c.UID.Effective.Value != c.UID.Real.Value || c.GID.Effective.Value != c.GID.Real.Value)
 }
 
-func execve(c Credentials, idChanged, noNewPrivs bool) posture.CapSets {
+func (c *Credentials) transformed(idChanged bool) posture.CapSets {
 	after := posture.CapSets{Inheritable: c.Caps.Inheritable, Bounding: c.Caps.Bounding, Ambient: c.Caps.Ambient}
 	allEffective := false
 	if c.Securebits&names.SecbitNoroot == 0 && (root(c.UID.Real) || root(c.UID.Effective)) {
@@ -55,7 +56,7 @@ func execve(c Credentials, idChanged, noNewPrivs bool) posture.CapSets {
 		allEffective = root(c.UID.Effective)
 	}
 	gained := after.Permitted&^c.Caps.Permitted != 0
-	if noNewPrivs && (idChanged || gained) {
+	if c.NoNewPrivs && (idChanged || gained) {
 		after.Permitted &= c.Caps.Permitted
 	}
 	if idChanged {
@@ -73,36 +74,49 @@ func execve(c Credentials, idChanged, noNewPrivs bool) posture.CapSets {
 // a mapping there is not, whatever it is shown as.
 func root(id posture.ID) bool { return !id.Unmapped && id.Value == 0 }
 
-func inGroups(c Credentials) bool {
+func (c *Credentials) inGroups() bool {
 	return c.GID.Effective == c.GID.FS || slices.Contains(c.Groups, c.GID.Effective)
 }
 
-// credentials returns what execve(2) would go by for the thread, without its
-// securebits, or the reason why that is not known.
-func credentials(t *posture.Thread) (Credentials, string) {
-	var why string
-	c := Credentials{
-		UID:        need(t.UID, "user ids", &why),
-		NoNewPrivs: need(t.NoNewPrivs, "NoNewPrivs", &why),
+// execFacts are what execve(2) goes by.
+var execFacts = []fact{factUID, factNoNewPrivs, factSecurebits, factInheritable, factPermitted, factBounding, factAmbient}
+
+// read sets c to what execve(2) would go by for the thread, without its
+// securebits, or returns the reason why that is not known.
+func (c *Credentials) read(t *posture.Thread) (whyUnknown string) {
+	for _, needed := range [...]struct {
+		*posture.Origin
+		thing string
+	}{
+		{&t.UID.Origin, "user ids"},
+		{&t.NoNewPrivs.Origin, "NoNewPrivs"},
+		{&t.Caps.Inheritable.Origin, "the inheritable set"},
+		{&t.Caps.Permitted.Origin, "the permitted set"},
+		{&t.Caps.Bounding.Origin, "the bounding set"},
+		{&t.Caps.Ambient.Origin, "the ambient set"},
+	} {
+		if needed.State != posture.Known {
+			return whyNot(needed.Origin, needed.thing)
+		}
+	}
+	*c = Credentials{
+		UID: t.UID.Value,
 		Caps: posture.CapSets{
-			Inheritable: need(t.Caps.Inheritable, "the inheritable set", &why),
-			Permitted:   need(t.Caps.Permitted, "the permitted set", &why),
-			Bounding:    need(t.Caps.Bounding, "the bounding set", &why),
-			Ambient:     need(t.Caps.Ambient, "the ambient set", &why),
+			Inheritable: t.Caps.Inheritable.Value,
+			Permitted:   t.Caps.Permitted.Value,
+			Bounding:    t.Caps.Bounding.Value,
+			Ambient:     t.Caps.Ambient.Value,
 		},
+		NoNewPrivs: t.NoNewPrivs.Value,
 	}
 	// Group ids can only take the ambient set away, and a thread may give
 	// itself its effective id as file system id. So they are not needed for
 	// an upper bound: where they are not known they count as equal.
-	c.GID, _ = t.GID.Get()
-	c.Groups, _ = t.Groups.Get()
-	return c, why
-}
-
-func need[T any](f posture.Fact[T], thing string, why *string) T {
-	v, known := f.Get()
-	if !known && *why == "" {
-		*why = whyNot(f, thing)
+	if t.GID.State == posture.Known {
+		c.GID = t.GID.Value
 	}
-	return v
+	if t.Groups.State == posture.Known {
+		c.Groups = t.Groups.Value
+	}
+	return ""
 }

@@ -1,4 +1,6 @@
 package checks
 
+import "github.com/selfaudit/selfaudit/checks/posture"
+
 // ExecveByRealIDs is for the comparison with the kernel that runs the tests.
-var ExecveByRealIDs = execveByRealIDs
+func ExecveByRealIDs(c Credentials) posture.CapSets { return c.execveByRealIDs() }

@@ -1,114 +1,215 @@
 package checks
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
-	"github.com/selfaudit/selfaudit/checks/report"
 	"github.com/selfaudit/selfaudit/internal/names"
 )
 
-// comparedFact is one fact of a thread in a form in which facts of different
-// threads and from different sources can be compared.
-type comparedFact struct {
-	name  string
-	state func(*posture.Thread) posture.State
-	// equal is asked of known facts only.
-	equal func(a, b *posture.Thread) bool
-	words func(*posture.Thread) string
-	why   func(*posture.Thread) string
-	seen  func(*posture.Thread) []report.Evidence
+// fact is one of the facts that are recorded of a thread. It makes facts whose
+// values are of different types comparable between threads and sources.
+type fact uint8
+
+// The facts in the order of status. All before factSecurebits make up a
+// thread's credentials and filters: every thread of a uniform process shares
+// them, and two sources are compared in them. Securebits have one source only.
+const (
+	factUID fact = iota
+	factGID
+	factGroups
+	factInheritable
+	factPermitted
+	factEffective
+	factBounding
+	factAmbient
+	factNoNewPrivs
+	factSeccompMode
+	factFilterCount
+	factSecurebits
+
+	comparedFacts = factSecurebits
+)
+
+// factNames are the names that status gives them: proc_pid_status(5).
+var factNames = [...]string{
+	factUID:         "Uid",
+	factGID:         "Gid",
+	factGroups:      "Groups",
+	factInheritable: "CapInh",
+	factPermitted:   "CapPrm",
+	factEffective:   "CapEff",
+	factBounding:    "CapBnd",
+	factAmbient:     "CapAmb",
+	factNoNewPrivs:  "NoNewPrivs",
+	factSeccompMode: "Seccomp",
+	factFilterCount: "Seccomp_filters",
+	factSecurebits:  "Securebits",
 }
 
-// comparedTable is made when it is first asked for: importing the package
-// does no work.
-var comparedTable struct {
-	sync.Once
-	facts []*comparedFact
-}
+func (f fact) name() string { return factNames[f] }
 
-// compared returns the facts that make up a thread's credentials and filters,
-// each by the name that status gives it: those that every thread of a uniform
-// process shares, and that two sources are compared in.
-func compared() []*comparedFact {
-	comparedTable.Do(func() {
-		comparedTable.facts = []*comparedFact{
-			comparing("Uid", func(t *posture.Thread) *posture.Fact[posture.IDs] { return &t.UID }, sameInside, idsWords),
-			comparing("Gid", func(t *posture.Thread) *posture.Fact[posture.IDs] { return &t.GID }, sameInside, idsWords),
-			comparing("Groups", func(t *posture.Thread) *posture.Fact[[]posture.ID] { return &t.Groups }, sameGroups, groupsWords),
-			comparing("CapInh", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Inheritable }, same, fewCaps),
-			comparing("CapPrm", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Permitted }, same, fewCaps),
-			comparing("CapEff", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Effective }, same, fewCaps),
-			comparing("CapBnd", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Bounding }, same, fewCaps),
-			comparing("CapAmb", func(t *posture.Thread) *posture.Fact[posture.CapSet] { return &t.Caps.Ambient }, same, fewCaps),
-			comparing("NoNewPrivs", func(t *posture.Thread) *posture.Fact[bool] { return &t.NoNewPrivs }, same, onOff),
-			comparing("Seccomp", func(t *posture.Thread) *posture.Fact[int] { return &t.SeccompMode }, same, names.SeccompModeName),
-			comparing(filterCount, func(t *posture.Thread) *posture.Fact[int] { return &t.SeccompFilters }, same, strconv.Itoa),
-		}
-	})
-	return comparedTable.facts
-}
-
-const filterCount = "Seccomp_filters"
-
-func comparing[T any](name string, of func(*posture.Thread) *posture.Fact[T], equal func(a, b T) bool, words func(T) string) *comparedFact {
-	return &comparedFact{
-		name:  name,
-		state: func(t *posture.Thread) posture.State { return of(t).State },
-		equal: func(a, b *posture.Thread) bool { return equal(of(a).Value, of(b).Value) },
-		words: func(t *posture.Thread) string { return words(of(t).Value) },
-		why:   func(t *posture.Thread) string { return whyNot(*of(t), name) },
-		seen:  func(t *posture.Thread) []report.Evidence { return seen(*of(t)) },
+// of returns what is said of the fact besides its value.
+func (f fact) of(t *posture.Thread) *posture.Origin {
+	switch f {
+	case factUID, factGID:
+		return &f.ids(t).Origin
+	case factGroups:
+		return &t.Groups.Origin
+	case factNoNewPrivs:
+		return &t.NoNewPrivs.Origin
+	case factSeccompMode, factFilterCount:
+		return &f.seccomp(t).Origin
+	case factSecurebits:
+		return &t.Securebits.Origin
+	default:
+		return &f.caps(&t.Caps).Origin
 	}
 }
 
-func (f *comparedFact) known(t *posture.Thread) bool { return f.state(t) == posture.Known }
+func (f fact) known(t *posture.Thread) bool { return f.of(t).State == posture.Known }
 
-// source names where the fact comes from.
-func (f *comparedFact) source(t *posture.Thread) string { return f.seen(t)[0].Source }
+func (f fact) ids(t *posture.Thread) *posture.Fact[posture.IDs] {
+	if f == factUID {
+		return &t.UID
+	}
+	return &t.GID
+}
+
+func (f fact) seccomp(t *posture.Thread) *posture.Fact[int] {
+	if f == factSeccompMode {
+		return &t.SeccompMode
+	}
+	return &t.SeccompFilters
+}
+
+func (f fact) caps(c *posture.CapFacts) *posture.Fact[posture.CapSet] {
+	switch f {
+	case factInheritable:
+		return &c.Inheritable
+	case factPermitted:
+		return &c.Permitted
+	case factEffective:
+		return &c.Effective
+	case factBounding:
+		return &c.Bounding
+	default:
+		return &c.Ambient
+	}
+}
+
+// equal is asked of two known facts that are compared.
+func (f fact) equal(a, b *posture.Thread) bool {
+	switch f {
+	case factUID, factGID:
+		return sameInside(&f.ids(a).Value, &f.ids(b).Value)
+	case factGroups:
+		return sameSet(a.Groups.Value, b.Groups.Value, inside)
+	case factNoNewPrivs:
+		return a.NoNewPrivs.Value == b.NoNewPrivs.Value
+	case factSeccompMode, factFilterCount:
+		return f.seccomp(a).Value == f.seccomp(b).Value
+	default:
+		return f.caps(&a.Caps).Value == f.caps(&b.Caps).Value
+	}
+}
+
+// equalOutside compares ids as they are outside too: two that are not mapped
+// in the target's user namespace look alike inside it.
+func (f fact) equalOutside(a, b *posture.Thread) bool {
+	switch f {
+	case factUID, factGID:
+		return f.ids(a).Value == f.ids(b).Value
+	case factGroups:
+		return sameSet(a.Groups.Value, b.Groups.Value, outside)
+	default:
+		return true
+	}
+}
+
+// words puts the value of a known fact that is compared into words.
+func (f fact) words(t *posture.Thread) string {
+	switch f {
+	case factUID, factGID:
+		return idsWords(&f.ids(t).Value)
+	case factGroups:
+		return groupsWords(t.Groups.Value)
+	case factNoNewPrivs:
+		if t.NoNewPrivs.Value {
+			return "set"
+		}
+		return "not set"
+	case factSeccompMode:
+		return names.SeccompModeName(t.SeccompMode.Value)
+	case factFilterCount:
+		return strconv.Itoa(t.SeccompFilters.Value)
+	default:
+		return fewCaps(f.caps(&t.Caps).Value)
+	}
+}
+
+// lay puts the fact of the thread from into the thread to.
+func (f fact) lay(to, from *posture.Thread) {
+	switch f {
+	case factUID, factGID:
+		*f.ids(to) = *f.ids(from)
+	case factGroups:
+		to.Groups = from.Groups
+	case factNoNewPrivs:
+		to.NoNewPrivs = from.NoNewPrivs
+	case factSeccompMode, factFilterCount:
+		*f.seccomp(to) = *f.seccomp(from)
+	case factSecurebits:
+		to.Securebits = from.Securebits
+	default:
+		*f.caps(&to.Caps) = *f.caps(&from.Caps)
+	}
+}
 
 // withoutFilters says that no filter is there. Kernels before Linux 5.9 show no
 // count, but where the mode is known to be disabled none can be.
 func withoutFilters(t *posture.Thread) bool {
-	mode, known := t.SeccompMode.Get()
-	return known && mode == seccompDisabled && (t.SeccompFilters.State != posture.Known || t.SeccompFilters.Value == 0)
+	return t.SeccompMode.State == posture.Known && t.SeccompMode.Value == seccompDisabled &&
+		(t.SeccompFilters.State != posture.Known || t.SeccompFilters.Value == 0)
 }
-
-func same[T comparable](a, b T) bool { return a == b }
 
 // sameInside compares what a system call would return: the ids as the thread's
 // own user namespace sees them. How they look outside depends on who looks.
-func sameInside(a, b posture.IDs) bool {
+func sameInside(a, b *posture.IDs) bool {
 	return a.Real.Value == b.Real.Value && a.Effective.Value == b.Effective.Value &&
 		a.Saved.Value == b.Saved.Value && a.FS.Value == b.FS.Value
 }
 
-func idsWords(ids posture.IDs) string {
-	return fmt.Sprintf("%d %d %d %d", ids.Real.Value, ids.Effective.Value, ids.Saved.Value, ids.FS.Value)
+func idsWords(ids *posture.IDs) string {
+	return decimal(ids.Real.Value) + " " + decimal(ids.Effective.Value) + " " +
+		decimal(ids.Saved.Value) + " " + decimal(ids.FS.Value)
 }
 
-func sameGroups(a, b []posture.ID) bool {
-	return sameSet(a, b, func(id posture.ID) uint32 { return id.Value })
-}
+func inside(id *posture.ID) uint32  { return id.Value }
+func outside(id *posture.ID) uint32 { return id.Outside }
 
 // sameSet compares groups as sets: their order and their repetition mean
 // nothing to the kernel.
-func sameSet(a, b []posture.ID, number func(posture.ID) uint32) bool {
-	if slices.EqualFunc(a, b, func(x, y posture.ID) bool { return number(x) == number(y) }) {
-		return true
-	}
-	set := func(groups []posture.ID) []uint32 {
-		out := make([]uint32, len(groups))
-		for i, g := range groups {
-			out[i] = number(g)
+func sameSet(a, b []posture.ID, number func(*posture.ID) uint32) bool {
+	if len(a) == len(b) {
+		same := true
+		for i := range a {
+			same = same && number(&a[i]) == number(&b[i])
 		}
-		slices.Sort(out)
-		return slices.Compact(out)
+		if same {
+			return true
+		}
 	}
-	return slices.Equal(set(a), set(b))
+	return slices.Equal(set(a, number), set(b, number))
+}
+
+func set(groups []posture.ID, number func(*posture.ID) uint32) []int {
+	out := make([]int, len(groups))
+	for i := range groups {
+		out[i] = int(number(&groups[i]))
+	}
+	return distinct(out)
 }
 
 func groupsWords(groups []posture.ID) string {
@@ -116,15 +217,8 @@ func groupsWords(groups []posture.ID) string {
 		return "none"
 	}
 	words := make([]string, len(groups))
-	for i, g := range groups {
-		words[i] = strconv.FormatUint(uint64(g.Value), 10)
+	for i := range groups {
+		words[i] = decimal(groups[i].Value)
 	}
 	return listed(words, ", ")
-}
-
-func onOff(set bool) string {
-	if set {
-		return "set"
-	}
-	return "not set"
 }

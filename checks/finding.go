@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,67 +18,105 @@ const (
 	maxQuoted   = 200
 )
 
-// blank returns a finding of that id with what its table entry says of it.
-func blank(id string, status report.Status) report.Finding {
-	m := metaOf(id)
-	f := report.Finding{ID: id, Layer: m.Layer, Severity: m.Severity, Status: status}
-	if status == report.Gap {
-		f.Remedy = m.Fix
+// results collects findings.
+type results struct{ findings []report.Finding }
+
+// add makes a finding of that id, with what its table entry says of it. What is
+// returned stays in place only until the next one is added.
+func (r *results) add(id string, status report.Status, expected, observed, message string) *report.Finding {
+	layer, severity, fix := weigh(id)
+	if status != report.Gap {
+		fix = ""
 	}
-	return f
+	r.findings = append(r.findings, report.Finding{
+		ID: id, Layer: layer, Severity: severity, Status: status,
+		Expected: expected, Observed: observed, Message: message, Remedy: fix,
+	})
+	return &r.findings[len(r.findings)-1]
 }
 
-func skipped(id string) report.Finding {
-	f := blank(id, report.Skipped)
-	f.Message = "the policy does not ask"
-	return f
+func (r *results) skip(id string) {
+	r.add(id, report.Skipped, "", "", "the policy does not ask")
 }
 
 // whyNot says in words why a fact is not known, naming the thing.
-func whyNot[T any](f posture.Fact[T], thing string) string {
-	if f.State == posture.Absent {
-		return fmt.Sprintf("the kernel that answers here does not have or show %s: %s", thing, f.Why())
+func whyNot(o *posture.Origin, thing string) string {
+	if o.State == posture.Absent {
+		thing = "the kernel that answers here does not have or show " + thing
 	}
-	return thing + ": " + f.Why()
+	return thing + ": " + o.Why()
 }
 
-// seen returns the evidence that a fact is, known or not.
-func seen[T any](f posture.Fact[T]) []report.Evidence {
-	value := f.Raw
-	if f.State != posture.Known {
-		value = f.State.String() + ": " + f.Why()
-	}
-	source := f.Source
-	if source == "" {
-		source = "none"
-	}
-	return []report.Evidence{{Source: source, Value: value}}
-}
-
-// bounded drops repeated evidence and cuts off what is too much of it.
-func bounded(groups [][]report.Evidence) []report.Evidence {
-	var out []report.Evidence
-	kept, left := 0, 0
-	for _, g := range groups {
-		fresh := slices.DeleteFunc(slices.Clone(g), func(e report.Evidence) bool { return slices.Contains(out, e) })
-		switch {
-		case len(fresh) == 0:
-		case kept < maxEvidence:
-			out = append(out, fresh...)
-			kept++
-		default:
-			left++
+// seen returns the evidence that facts are, known or not.
+func seen(facts ...*posture.Origin) []report.Evidence {
+	out := make([]report.Evidence, len(facts))
+	for i, o := range facts {
+		e := &out[i]
+		e.Source, e.Value = sourceOf(o), o.Raw
+		if o.State != posture.Known {
+			e.Value = o.State.String() + ": " + o.Why()
 		}
-	}
-	if left > 0 {
-		out = append(out, report.Evidence{Source: "…", Value: fmt.Sprintf("… and %d more classes", left)})
 	}
 	return out
 }
 
+func sourceOf(o *posture.Origin) string {
+	if o.Source == "" {
+		return "none"
+	}
+	return o.Source
+}
+
+// seenOf is seen for some of the facts of threads.
+func seenOf(facts []fact, threads ...*posture.Thread) []report.Evidence {
+	origins := make([]*posture.Origin, 0, maxEvidence)
+	for _, f := range facts {
+		for _, t := range threads {
+			origins = append(origins, f.of(t))
+		}
+	}
+	return seen(origins...)
+}
+
+// evidenceGroups is evidence put together from groups, of which each is kept or left whole.
+type evidenceGroups struct {
+	list       []report.Evidence
+	kept, left int
+}
+
+// add drops what is there already, and counts what is too much.
+func (e *evidenceGroups) add(group []report.Evidence) {
+	before := e.list
+	for i := range group {
+		if !slices.Contains(before, group[i]) {
+			e.list = append(e.list, group[i])
+		}
+	}
+	switch {
+	case len(e.list) == len(before):
+	case e.kept < maxEvidence:
+		e.kept++
+	default:
+		e.list = before
+		e.left++
+	}
+}
+
+// bounded returns the evidence, with a last line on what was too much.
+func (e *evidenceGroups) bounded() []report.Evidence {
+	if e.left > 0 {
+		e.list = append(e.list, more(e.left, " classes"))
+	}
+	return e.list
+}
+
+func more(n int, things string) report.Evidence {
+	return report.Evidence{Source: "…", Value: "… and " + strconv.Itoa(n) + " more" + things}
+}
+
 // listed joins distinct words, at most maxListed of them.
 func listed(words []string, separator string) string {
-	var out []string
+	out := make([]string, 0, maxListed+1)
 	for _, w := range words {
 		if !slices.Contains(out, w) {
 			out = append(out, w)
@@ -93,15 +130,29 @@ func listed(words []string, separator string) string {
 }
 
 func numbers(ns []int) string {
-	words := make([]string, 0, maxListed)
-	for i, n := range ns {
-		if i == maxListed {
-			return fmt.Sprintf("%s and %d more", strings.Join(words, ", "), len(ns)-i)
-		}
-		words = append(words, strconv.Itoa(n))
+	words := make([]string, min(len(ns), maxListed))
+	for i := range words {
+		words[i] = strconv.Itoa(ns[i])
 	}
-	return strings.Join(words, ", ")
+	return andMore(words, len(ns)-len(words))
 }
+
+// andMore joins words and says how many more there are.
+func andMore(words []string, n int) string {
+	list := strings.Join(words, ", ")
+	if n > 0 {
+		list += " and " + strconv.Itoa(n) + " more"
+	}
+	return list
+}
+
+// distinct sorts numbers in place and drops the repeated ones.
+func distinct(ns []int) []int {
+	slices.Sort(ns)
+	return slices.Compact(ns)
+}
+
+func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // caps names every capability of the set.
 func caps(s posture.CapSet) string { return names.CapSetString(uint64(s)) }
@@ -116,7 +167,7 @@ func short(list string) string {
 	if len(words) <= few {
 		return list
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(words[:few-1], ", "), len(words)-few+1)
+	return andMore(words[:few-1], len(words)-few+1)
 }
 
 func atMost(s posture.CapSet) string {

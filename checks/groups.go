@@ -1,9 +1,7 @@
 package checks
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -11,27 +9,26 @@ import (
 )
 
 // groups checks the supplementary groups against an upper bound.
-func groups(a *audited, pol *policy.Policy) []report.Finding {
+func groups(out *results, a *audited, pol *policy.Policy) {
 	const id = "identity.groups"
-	want := pol.Process.User.AdditionalGIDs
+	user := &pol.Process.User
+	want := user.AdditionalGIDs
 	if want == nil {
-		return []report.Finding{skipped(id)}
+		out.skip(id)
+		return
 	}
-	return []report.Finding{threadCheck{
+	check := threadCheck{
 		id:       id,
-		expected: expectedGroups(*want),
+		expected: expectedGroups(want),
 		thing:    "the list of supplementary groups",
-		judge: func(t *posture.Thread) (report.Status, string) {
-			return judgeGroups(t, *want, pol.Process.User.GID)
-		},
-		evidence: func(t *posture.Thread) []report.Evidence { return append(seen(t.Groups), seen(t.GID)...) },
-		gap: func(who, observed string) string {
-			return fmt.Sprintf("%s: supplementary groups %s are more than the policy allows", who, observed)
-		},
-	}.run(a)}
+		judge:    func(t *posture.Thread) (report.Status, string) { return judgeGroups(t, want, user.GID) },
+		facts:    []fact{factGroups, factGID},
+		gap:      [...]string{"", ": supplementary groups ", " are more than the policy allows"},
+	}
+	check.run(out, a)
 }
 
-func expectedGroups(want policy.Groups) string {
+func expectedGroups(want *policy.Groups) string {
 	if want.Nonroot {
 		return "any but 0"
 	}
@@ -40,19 +37,19 @@ func expectedGroups(want policy.Groups) string {
 	}
 	words := make([]string, len(want.Allowed))
 	for i, g := range want.Allowed {
-		words[i] = fmt.Sprint(g)
+		words[i] = decimal(g)
 	}
 	return "at most " + listed(words, ", ") + " and the primary group"
 }
 
-func judgeGroups(t *posture.Thread, want policy.Groups, gid *policy.ID) (report.Status, string) {
-	got, known := t.Groups.Get()
-	if !known {
-		return report.Unknown, whyNot(t.Groups, "supplementary groups")
+func judgeGroups(t *posture.Thread, want *policy.Groups, gid *policy.ID) (report.Status, string) {
+	if t.Groups.State != posture.Known {
+		return report.Unknown, whyNot(&t.Groups.Origin, "supplementary groups")
 	}
+	got := t.Groups.Value
 	var all, gaps, unknown []string
-	for _, g := range got {
-		status, words := judgeGroup(g, want, t, gid)
+	for i := range got {
+		status, words := judgeGroup(&got[i], want, t, gid)
 		switch status {
 		case report.Gap:
 			gaps = append(gaps, words)
@@ -77,14 +74,14 @@ func judgeGroups(t *posture.Thread, want policy.Groups, gid *policy.ID) (report.
 // judgeGroup judges one group. Under nonroot group 0 is a gap even where it is
 // the primary group: that one is the gap of identity.gid, and this one stays
 // when the primary group is changed.
-func judgeGroup(g posture.ID, want policy.Groups, t *posture.Thread, gid *policy.ID) (report.Status, string) {
+func judgeGroup(g *posture.ID, want *policy.Groups, t *posture.Thread, gid *policy.ID) (report.Status, string) {
 	switch {
 	case g.Unmapped:
 		return judgeUnmapped(g, want.Nonroot)
 	case want.Nonroot && g.Value == 0:
 		return report.Gap, "0"
 	case want.Nonroot, slices.Contains(want.Allowed, g.Value):
-		return report.Pass, fmt.Sprint(g.Value)
+		return report.Pass, decimal(g.Value)
 	default:
 		return judgePrimary(g, t, gid)
 	}
@@ -93,18 +90,17 @@ func judgeGroup(g posture.ID, want policy.Groups, t *posture.Thread, gid *policy
 // judgePrimary allows a group that is not on the list where it is the thread's
 // primary group: its real or effective group id. A group id that the policy
 // itself forbids as a group id excuses nothing.
-func judgePrimary(g posture.ID, t *posture.Thread, gid *policy.ID) (report.Status, string) {
-	words := fmt.Sprint(g.Value)
+func judgePrimary(g *posture.ID, t *posture.Thread, gid *policy.ID) (report.Status, string) {
+	words := decimal(g.Value)
 	if gid != nil {
-		if status, _ := judgeID(g, *gid); status == report.Gap {
+		if status, _ := judgeID(g, gid); status == report.Gap {
 			return report.Gap, words
 		}
 	}
-	own, known := t.GID.Get()
-	if !known {
-		return report.Unknown, strings.Join([]string{words, "may be the primary group", whyNot(t.GID, "group ids")}, ", ")
+	if t.GID.State != posture.Known {
+		return report.Unknown, words + ", may be the primary group, " + whyNot(&t.GID.Origin, "group ids")
 	}
-	for _, id := range []posture.ID{own.Real, own.Effective} {
+	for _, id := range [...]*posture.ID{&t.GID.Value.Real, &t.GID.Value.Effective} {
 		if !id.Unmapped && id.Value == g.Value {
 			return report.Pass, words
 		}

@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
@@ -15,54 +14,48 @@ import (
 const overflowID = 65534
 
 // identity checks the four user ids and the four group ids.
-func identity(a *audited, pol *policy.Policy) []report.Finding {
-	user := pol.Process.User
-	return []report.Finding{
-		ids(a, "identity.uid", "user", user.UID, func(t *posture.Thread) posture.Fact[posture.IDs] { return t.UID }),
-		ids(a, "identity.gid", "group", user.GID, func(t *posture.Thread) posture.Fact[posture.IDs] { return t.GID }),
-	}
+func identity(out *results, a *audited, pol *policy.Policy) {
+	ids(out, a, "identity.uid", "user", pol.Process.User.UID, factUID)
+	ids(out, a, "identity.gid", "group", pol.Process.User.GID, factGID)
 }
 
-func ids(a *audited, id, kind string, want *policy.ID, of func(*posture.Thread) posture.Fact[posture.IDs]) report.Finding {
+func ids(out *results, a *audited, id, kind string, want *policy.ID, which fact) {
 	if want == nil {
-		return skipped(id)
+		out.skip(id)
+		return
 	}
-	return threadCheck{
+	expected := expectedID(want)
+	check := threadCheck{
 		id:       id,
-		expected: expectedID(*want),
+		expected: expected,
 		thing:    "the set of four " + kind + " ids",
 		judge: func(t *posture.Thread) (report.Status, string) {
-			got, known := of(t).Get()
-			if !known {
-				return report.Unknown, whyNot(of(t), kind+" ids")
+			got := which.ids(t)
+			if got.State != posture.Known {
+				return report.Unknown, whyNot(&got.Origin, kind+" ids")
 			}
-			return judgeIDs(got, kind, *want)
+			return judgeIDs(&got.Value, kind, want)
 		},
-		evidence: func(t *posture.Thread) []report.Evidence { return seen(of(t)) },
-		gap: func(who, observed string) string {
-			return fmt.Sprintf("%s: %s, where the policy allows %s", who, observed, expectedID(*want))
-		},
-	}.run(a)
+		facts: []fact{which},
+		gap:   [...]string{"", ": ", ", where the policy allows " + expected},
+	}
+	check.run(out, a)
 }
 
-func expectedID(want policy.ID) string {
+func expectedID(want *policy.ID) string {
 	if want.Nonroot {
 		return "any but 0"
 	}
-	return fmt.Sprint(want.Exact)
+	return decimal(want.Exact)
 }
 
 // judgeIDs judges all four ids; the worst decides.
-func judgeIDs(got posture.IDs, kind string, want policy.ID) (report.Status, string) {
+func judgeIDs(got *posture.IDs, kind string, want *policy.ID) (report.Status, string) {
 	var gaps, unknown []string
-	for _, id := range []struct {
-		which string
-		posture.ID
-	}{
-		{"real", got.Real}, {"effective", got.Effective}, {"saved", got.Saved}, {"file system", got.FS},
-	} {
-		status, observed := judgeID(id.ID, want)
-		words := fmt.Sprintf("%s %s id is %s", id.which, kind, observed)
+	which := [...]string{"real ", "effective ", "saved ", "file system "}
+	for i, id := range [...]*posture.ID{&got.Real, &got.Effective, &got.Saved, &got.FS} {
+		status, observed := judgeID(id, want)
+		words := which[i] + kind + " id is " + observed
 		switch status {
 		case report.Gap:
 			gaps = append(gaps, words)
@@ -77,7 +70,7 @@ func judgeIDs(got posture.IDs, kind string, want policy.ID) (report.Status, stri
 	case len(unknown) > 0:
 		return report.Unknown, strings.Join(unknown, ", ")
 	default:
-		return report.Pass, fmt.Sprintf("%d %d %d %d", got.Real.Value, got.Effective.Value, got.Saved.Value, got.FS.Value)
+		return report.Pass, idsWords(got)
 	}
 }
 
@@ -94,7 +87,7 @@ func judgeIDs(got posture.IDs, kind string, want policy.ID) (report.Status, stri
 //
 // An exact id is expected inside, and an id that is not mapped there cannot be
 // compared with it.
-func judgeID(id posture.ID, want policy.ID) (report.Status, string) {
+func judgeID(id *posture.ID, want *policy.ID) (report.Status, string) {
 	if id.Unmapped {
 		return judgeUnmapped(id, want.Nonroot)
 	}
@@ -103,12 +96,12 @@ func judgeID(id posture.ID, want policy.ID) (report.Status, string) {
 		allowed = id.Value != 0
 	}
 	if !allowed {
-		return report.Gap, fmt.Sprint(id.Value)
+		return report.Gap, decimal(id.Value)
 	}
-	return report.Pass, fmt.Sprint(id.Value)
+	return report.Pass, decimal(id.Value)
 }
 
-func judgeUnmapped(id posture.ID, nonroot bool) (report.Status, string) {
+func judgeUnmapped(id *posture.ID, nonroot bool) (report.Status, string) {
 	switch {
 	case !nonroot:
 		return report.Unknown, "not mapped in its user namespace"
@@ -117,6 +110,6 @@ func judgeUnmapped(id posture.ID, nonroot bool) (report.Status, string) {
 	case id.Outside == overflowID:
 		return report.Unknown, "not mapped in its user namespace, and what it is outside cannot be seen"
 	default:
-		return report.Pass, fmt.Sprintf("not mapped in its user namespace and %d outside", id.Outside)
+		return report.Pass, "not mapped in its user namespace and " + decimal(id.Outside) + " outside"
 	}
 }

@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"fmt"
-
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -11,32 +9,28 @@ import (
 
 // probes turns the attempts that the policy asks for into findings. One that
 // was not made is unknown: only an attempt that failed says anything.
-func probes(a *audited, pol *policy.Policy) []report.Finding {
+func probes(out *results, a *audited, pol *policy.Policy) {
 	asked := map[string]bool{}
-	out := make([]report.Finding, 0, len(names.Attempts()))
 	for _, name := range pol.Probes.Names() {
-		if asked[name] {
-			continue
-		}
-		asked[name] = true
-		out = append(out, a.probe(name))
-	}
-	for _, known := range names.Attempts() {
-		if !asked[known.Name] {
-			out = append(out, skipped("probe."+known.Name))
+		if !asked[name] {
+			asked[name] = true
+			probe(out, a, name)
 		}
 	}
-	return out
+	attempts := names.Attempts()
+	for i := range attempts {
+		if name := attempts[i].Name; !asked[name] {
+			out.skip(probePrefix + name)
+		}
+	}
 }
 
-func (a *audited) probe(name string) report.Finding {
-	id := "probe." + name
-	meta, known := names.AttemptNamed(name)
-	if !known {
-		f := blank(id, report.Unknown)
-		f.Expected, f.Observed = "fails", "unknown"
-		f.Message = fmt.Sprintf("there is no attempt named %s", quoted(name))
-		return f
+func probe(out *results, a *audited, name string) {
+	id := probePrefix + name
+	meta := attemptNamed(name)
+	if meta == nil {
+		out.add(id, report.Unknown, "fails", "unknown", "there is no attempt named "+quoted(name))
+		return
 	}
 	made := a.attempt(name)
 	if made == nil {
@@ -44,22 +38,19 @@ func (a *audited) probe(name string) report.Finding {
 		if why == "" {
 			why = "it is not among those that were made"
 		}
-		f := blank(id, report.Unknown)
-		f.Expected, f.Observed = "fails", "not tried"
-		f.Message = fmt.Sprintf("whether the process can %s was not tried: %s", meta.Does, why)
-		return f
+		out.add(id, report.Unknown, "fails", "not tried", "whether the process can "+meta.Does+" was not tried: "+why)
+		return
 	}
-	status, observed, message := outcome(*made, meta.Does)
-	f := blank(id, status)
-	f.Expected, f.Observed, f.Message = "fails", observed, message
-	for i, e := range made.Evidence {
-		if i == maxEvidence {
-			f.Evidence = append(f.Evidence, report.Evidence{Source: "…", Value: fmt.Sprintf("… and %d more", len(made.Evidence)-i)})
-			break
-		}
-		f.Evidence = append(f.Evidence, report.Evidence(e))
+	status, observed, message := outcome(made, meta.Does)
+	f := out.add(id, status, "fails", observed, message)
+	n := min(len(made.Evidence), maxEvidence)
+	f.Evidence = make([]report.Evidence, n, n+1)
+	for i := range f.Evidence {
+		f.Evidence[i] = report.Evidence(made.Evidence[i])
 	}
-	return f
+	if left := len(made.Evidence) - n; left > 0 {
+		f.Evidence = append(f.Evidence, more(left, ""))
+	}
 }
 
 // attempt returns what was made under that name; the worst, where it was made
@@ -85,7 +76,7 @@ func severity(o posture.Outcome) int {
 	}
 }
 
-func outcome(made posture.Attempt, does string) (status report.Status, observed, message string) {
+func outcome(made *posture.Attempt, does string) (status report.Status, observed, message string) {
 	detail := ""
 	if made.Detail != "" {
 		detail = ": " + made.Detail

@@ -6,61 +6,76 @@ import (
 	"github.com/selfaudit/selfaudit/checks/report"
 )
 
+const rootID = "filesystem.root"
+
 // rootDirectory checks the root directory: whose it is, and whether it can be
 // written. The subject says which of the three was asked.
-func rootDirectory(a *audited, pol *policy.Policy) []report.Finding {
-	const id = "filesystem.root"
-	want, root := pol.Filesystem.Root, a.Root
-	var out []report.Finding
+func rootDirectory(out *results, a *audited, pol *policy.Policy) {
+	want, root := &pol.Filesystem.Root, &a.Root
 	if want.NotHost {
-		out = append(out, aspect{"host", "another than the machine's", "the machine's own", "another than the machine's",
-			"the root directory is the machine's own"}.judge(root.Host, true))
+		out.root(&rootHost, &root.Host, seen(&root.Host.Origin))
 	}
 	if want.NotChroot {
-		f := aspect{"chroot", "the root of its mount namespace", "a directory below the root of its mount namespace", "the root of its mount namespace",
-			"the root directory is a mere chroot(2), which can be left"}.judge(root.Chroot, true)
-		if !want.NotHost {
-			f = ownRoot(f, root.Host)
+		asked, answer, evidence := &rootChroot, &root.Chroot, seen(&root.Chroot.Origin)
+		// A root of one's own is not the machine's either: that is no chroot
+		// and would pass.
+		if !want.NotHost && asked.judge(answer) != report.Gap && rootOwn.judge(&root.Host) != report.Pass {
+			asked, answer, evidence = &rootOwn, &root.Host, append(evidence, seen(&root.Host.Origin)...)
 		}
-		out = append(out, f)
+		out.root(asked, answer, evidence)
 	}
 	if want.ReadOnly {
-		out = append(out, aspect{"readonly", "read-only", "writable", "read-only",
-			"the mount that the root directory lies on can be written"}.judge(root.ReadOnly, false))
+		out.root(&rootReadOnly, &root.ReadOnly, seen(&root.ReadOnly.Origin))
 	}
-	if len(out) == 0 {
-		out = append(out, skipped(id))
+	if !want.NotHost && !want.NotChroot && !want.ReadOnly {
+		out.skip(rootID)
 	}
-	return out
 }
 
 // aspect is one thing that can be asked of the root directory, and the words
 // for it.
-type aspect struct{ subject, expected, bad, good, message string }
-
-func (s aspect) judge(f posture.Fact[bool], badValue bool) report.Finding {
-	value, known := f.Get()
-	status, observed, message := report.Pass, s.good, "the root directory is "+s.good
-	switch {
-	case !known:
-		status, observed, message = report.Unknown, "unknown", "the root directory is not known well enough: "+whyNot(f, s.subject)
-	case value == badValue:
-		status, observed, message = report.Gap, s.bad, s.message
-	}
-	out := blank("filesystem.root", status)
-	out.Subject, out.Expected, out.Observed, out.Message = s.subject, s.expected, observed, message
-	out.Evidence = seen(f)
-	return out
+type aspect struct {
+	subject, expected string
+	// gap is the fact's value where it is a gap, bad what is observed then.
+	gap          bool
+	bad, message string
 }
 
-// ownRoot adds to what was found of a chroot that a root of one's own is not
-// the machine's either: the machine's is no chroot and would pass.
-func ownRoot(chroot report.Finding, host posture.Fact[bool]) report.Finding {
-	own := aspect{chroot.Subject, chroot.Expected, "the machine's own", chroot.Observed,
-		"the root directory is the machine's own"}.judge(host, true)
-	own.Evidence = append(chroot.Evidence, own.Evidence...)
-	if chroot.Status == report.Gap || own.Status == report.Pass {
-		return chroot
+const (
+	notHost     = "another than the machine's"
+	isHost      = "the machine's own"
+	isHostWords = "the root directory is the machine's own"
+	ownRoot     = "the root of its mount namespace"
+)
+
+var (
+	rootHost   = aspect{"host", notHost, true, isHost, isHostWords}
+	rootChroot = aspect{"chroot", ownRoot, true, "a directory below " + ownRoot,
+		"the root directory is a mere chroot(2), which can be left"}
+	// rootOwn is asked of the fact that rootHost is asked of.
+	rootOwn      = aspect{"chroot", ownRoot, true, isHost, isHostWords}
+	rootReadOnly = aspect{"readonly", "read-only", false, "writable", "the mount that the root directory lies on can be written"}
+)
+
+func (s *aspect) judge(f *posture.Fact[bool]) report.Status {
+	switch {
+	case f.State != posture.Known:
+		return report.Unknown
+	case f.Value == s.gap:
+		return report.Gap
+	default:
+		return report.Pass
 	}
-	return own
+}
+
+func (r *results) root(s *aspect, f *posture.Fact[bool], evidence []report.Evidence) {
+	status, observed, message := s.judge(f), s.expected, "the root directory is "+s.expected
+	switch status {
+	case report.Unknown:
+		observed, message = "unknown", "the root directory is not known well enough: "+whyNot(&f.Origin, s.subject)
+	case report.Gap:
+		observed, message = s.bad, s.message
+	}
+	added := r.add(rootID, status, s.expected, observed, message)
+	added.Subject, added.Evidence = s.subject, evidence
 }

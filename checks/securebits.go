@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"fmt"
-
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -15,29 +13,28 @@ import (
 // them. So an audit of another process cannot know them, and an audit of self
 // knows those of the calling thread alone: with more threads than that one the
 // answer for the others is unknown, unless the calling thread is a gap already.
-func securebits(a *audited, pol *policy.Policy) []report.Finding {
+func securebits(out *results, a *audited, pol *policy.Policy) {
 	const id = "capabilities.securebits"
 	want := pol.Process.Securebits
 	if want == nil {
-		return []report.Finding{skipped(id)}
+		out.skip(id)
+		return
 	}
-	return []report.Finding{threadCheck{
+	check := threadCheck{
 		id:       id,
 		expected: expectedBits(want.Set),
 		thing:    "the securebits word",
 		judge: func(t *posture.Thread) (report.Status, string) {
-			bits, known := t.Securebits.Get()
-			if !known {
-				return report.Unknown, whyNot(t.Securebits, "securebits") +
+			if t.Securebits.State != posture.Known {
+				return report.Unknown, whyNot(&t.Securebits.Origin, "securebits") +
 					"; the kernel tells them to the thread itself alone (PR_GET_SECUREBITS)"
 			}
-			return judgeBits(bits, want.Set)
+			return judgeBits(t.Securebits.Value, want.Set)
 		},
-		evidence: func(t *posture.Thread) []report.Evidence { return seen(t.Securebits) },
-		gap: func(who, observed string) string {
-			return fmt.Sprintf("%s has securebits %s", who, observed)
-		},
-	}.run(a)}
+		facts: []fact{factSecurebits},
+		gap:   [...]string{"", " has securebits ", ""},
+	}
+	check.run(out, a)
 }
 
 func expectedBits(set uint32) string {

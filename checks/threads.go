@@ -1,8 +1,8 @@
 package checks
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -49,29 +49,28 @@ func view(p *posture.Process) *audited {
 	}
 	for i := range p.Kernel {
 		k := &p.Kernel[i]
+		class := a.class[k.TID]
 		a.kernel[k.TID] = k
 		if len(p.Classes) == 0 {
 			a.all = append(a.all, k.TID)
 		}
-		if adds(a.class[k.TID], k) {
-			a.views = append(a.views, threads{over(a.class[k.TID], k), []int{k.TID}, true})
+		if adds(class, k) {
+			a.views = append(a.views, threads{over(class, k), []int{k.TID}, true})
 		}
 	}
-	slices.Sort(a.all)
-	a.all = slices.Compact(a.all)
-	a.incomplete = incomplete(p, len(a.all))
+	a.all = distinct(a.all)
+	a.incomplete = incomplete(&p.Threads, len(a.all))
 	return a
 }
 
-func incomplete(p *posture.Process, seen int) string {
-	n, known := p.Threads.Get()
+func incomplete(threads *posture.Fact[int], seen int) string {
 	switch {
 	case seen == 0:
 		return "no thread could be read"
-	case !known:
-		return "there may be threads that were not seen: " + whyNot(p.Threads, "the thread set")
-	case seen < n:
-		return fmt.Sprintf("only %d of %d threads were read", seen, n)
+	case threads.State != posture.Known:
+		return "there may be threads that were not seen: " + whyNot(&threads.Origin, "the thread set")
+	case seen < threads.Value:
+		return "only " + strconv.Itoa(seen) + " of " + strconv.Itoa(threads.Value) + " threads were read"
 	default:
 		return ""
 	}
@@ -83,7 +82,7 @@ func adds(class, k *posture.Thread) bool {
 	if class == nil || k.Securebits.State == posture.Known {
 		return true
 	}
-	for _, f := range compared() {
+	for f := range comparedFacts {
 		if f.known(k) && !(f.known(class) && f.equal(class, k)) {
 			return true
 		}
@@ -99,26 +98,14 @@ func over(class, k *posture.Thread) *posture.Thread {
 	}
 	t := *class
 	t.TID = k.TID
-	lay(&t.UID, k.UID)
-	lay(&t.GID, k.GID)
-	lay(&t.Groups, k.Groups)
-	lay(&t.Caps.Inheritable, k.Caps.Inheritable)
-	lay(&t.Caps.Permitted, k.Caps.Permitted)
-	lay(&t.Caps.Effective, k.Caps.Effective)
-	lay(&t.Caps.Bounding, k.Caps.Bounding)
-	lay(&t.Caps.Ambient, k.Caps.Ambient)
-	lay(&t.NoNewPrivs, k.NoNewPrivs)
-	lay(&t.SeccompMode, k.SeccompMode)
-	lay(&t.SeccompFilters, k.SeccompFilters)
+	for f := range comparedFacts {
+		if f.known(k) {
+			f.lay(&t, k)
+		}
+	}
 	// No file shows these two: whatever the kernel said of them is all there is.
 	t.Securebits, t.Dumpable = k.Securebits, k.Dumpable
 	return &t
-}
-
-func lay[T any](dst *posture.Fact[T], k posture.Fact[T]) {
-	if k.State == posture.Known {
-		*dst = k
-	}
 }
 
 // threadCheck is an expectation on every single thread.
@@ -129,30 +116,34 @@ type threadCheck struct {
 	thing string
 	// judge answers for one posture: what was observed, for Unknown why.
 	judge func(*posture.Thread) (report.Status, string)
-	// evidence returns what judge looked at.
-	evidence func(*posture.Thread) []report.Evidence
-	// gap is the sentence for threads that were observed with more.
-	gap func(who, observed string) string
+	// facts are what judge looks at.
+	facts []fact
+	// gap is the sentence for threads that were observed with more: what
+	// comes before who they are, before what was observed, and after it.
+	gap [3]string
+	// brief has the sentence name only some of the capabilities observed.
+	brief bool
 }
 
-// tally collects the views that gave one answer.
+// tally collects the views that gave one answer, from the last to the first.
 type tally struct {
 	tids     []int
 	observed []string
-	views    []threads
+	views    []*posture.Thread
 }
 
-func (t *tally) add(v threads, tids []int, observed string) {
+func (t *tally) add(v *threads, tids []int, observed string) {
 	t.tids = append(t.tids, tids...)
 	t.observed = append(t.observed, observed)
-	t.views = append(t.views, v)
+	t.views = append(t.views, v.Thread)
 }
 
 // run asks every thread; the worst answer decides.
-func (c threadCheck) run(a *audited) report.Finding {
+func (c *threadCheck) run(out *results, a *audited) *report.Finding {
 	var pass, gap, unknown tally
 	answered := map[int]bool{}
-	for _, v := range slices.Backward(a.views) {
+	for i := len(a.views) - 1; i >= 0; i-- {
+		v := &a.views[i]
 		status, observed := c.judge(v.Thread)
 		switch {
 		case status == report.Gap:
@@ -167,87 +158,101 @@ func (c threadCheck) run(a *audited) report.Finding {
 		default:
 			// The views are taken from the end, so that what the kernel
 			// itself said of a thread is known before its class is asked.
-			left := slices.DeleteFunc(slices.Clone(v.tids), func(tid int) bool { return answered[tid] })
-			if len(left) > 0 {
+			if left := without(v.tids, answered); len(left) > 0 {
 				unknown.add(v, left, observed)
 			}
 		}
 	}
 	switch {
 	case len(gap.tids) > 0:
-		return c.gapFinding(a, gap)
+		return c.addGap(out, a, &gap)
 	case len(unknown.tids) > 0 || a.incomplete != "":
-		return c.unknownFinding(a, unknown)
+		return c.addUnknown(out, a, &unknown)
 	default:
-		return c.passFinding(a, pass)
+		return c.addPass(out, a, &pass)
 	}
 }
 
-func (c threadCheck) gapFinding(a *audited, t tally) report.Finding {
-	f := blank(c.id, report.Gap)
-	who := a.holdsFor(&f, t.tids)
-	f.Expected, f.Observed = c.expected, t.words()
-	f.Evidence = t.evidence(c.evidence)
-	f.Message = c.gap(who, f.Observed)
-	return f
-}
-
-func (c threadCheck) unknownFinding(a *audited, t tally) report.Finding {
-	f := blank(c.id, report.Unknown)
-	f.Expected, f.Observed = c.expected, "unknown"
-	if len(t.tids) == 0 {
-		f.Message = fmt.Sprintf("%s of the whole process is not known: %s", c.thing, a.incomplete)
-		f.Evidence = seen(a.Threads)
-		return f
+func without(tids []int, answered map[int]bool) []int {
+	if len(answered) == 0 {
+		return tids
 	}
-	who := a.holdsFor(&f, t.tids)
-	f.Evidence = t.evidence(c.evidence)
-	f.Message = fmt.Sprintf("%s of %s is not known: %s", c.thing, who, t.words())
+	var left []int
+	for _, tid := range tids {
+		if !answered[tid] {
+			left = append(left, tid)
+		}
+	}
+	return left
+}
+
+func (c *threadCheck) addGap(out *results, a *audited, t *tally) *report.Finding {
+	tids, who := a.holdsFor(t.tids)
+	observed := t.words()
+	sentence := observed
+	if c.brief {
+		sentence = short(observed)
+	}
+	f := out.add(c.id, report.Gap, c.expected, observed, c.gap[0]+who+c.gap[1]+sentence+c.gap[2])
+	f.Threads, f.Evidence = tids, t.evidence(c.facts)
 	return f
 }
 
-func (c threadCheck) passFinding(a *audited, t tally) report.Finding {
-	f := blank(c.id, report.Pass)
-	f.Expected, f.Observed = c.expected, t.words()
+func (c *threadCheck) addUnknown(out *results, a *audited, t *tally) *report.Finding {
+	who, why := "the whole process", a.incomplete
+	var tids []int
+	evidence := seen(&a.Threads.Origin)
+	if len(t.tids) > 0 {
+		tids, who = a.holdsFor(t.tids)
+		why, evidence = t.words(), t.evidence(c.facts)
+	}
+	f := out.add(c.id, report.Unknown, c.expected, "unknown", c.thing+" of "+who+" is not known: "+why)
+	f.Threads, f.Evidence = tids, evidence
+	return f
+}
+
+func (c *threadCheck) addPass(out *results, a *audited, t *tally) *report.Finding {
+	f := out.add(c.id, report.Pass, c.expected, t.words(), c.thing+" of "+a.who(a.all)+" is within what the policy allows")
 	t.views = t.views[len(t.views)-1:]
-	f.Evidence = t.evidence(c.evidence)
-	f.Message = fmt.Sprintf("%s of %s is within what the policy allows", c.thing, a.who(a.all))
+	f.Evidence = t.evidence(c.facts)
 	return f
 }
 
 // words lists what was observed, that of the leader's class first.
-func (t tally) words() string {
-	ordered := slices.Clone(t.observed)
-	slices.Reverse(ordered)
-	return listed(ordered, "; ")
+func (t *tally) words() string {
+	slices.Reverse(t.observed)
+	return listed(t.observed, "; ")
 }
 
-func (t tally) evidence(of func(*posture.Thread) []report.Evidence) []report.Evidence {
-	var groups [][]report.Evidence
-	for _, v := range slices.Backward(t.views) {
-		groups = append(groups, of(v.Thread))
+func (t *tally) evidence(facts []fact) []report.Evidence {
+	var e evidenceGroups
+	for i := len(t.views) - 1; i >= 0; i-- {
+		e.add(seenOf(facts, t.views[i]))
 	}
-	return bounded(groups)
+	return e.bounded()
 }
 
-// holdsFor names the threads in f where the finding holds for some of them
-// only, and returns who they are in words.
-func (a *audited) holdsFor(f *report.Finding, tids []int) string {
-	tids = slices.Clone(tids)
-	slices.Sort(tids)
-	tids = slices.Compact(tids)
-	if a.incomplete != "" || !slices.Equal(tids, a.all) {
-		f.Threads = tids
+// holdsFor returns the threads that a finding holds for, and who they are in
+// words. Where it holds for all of them the finding need not name them.
+func (a *audited) holdsFor(tids []int) (some []int, who string) {
+	tids = distinct(slices.Clone(tids))
+	who = a.who(tids)
+	if a.areAll(tids) {
+		return nil, who
 	}
-	return a.who(tids)
+	return tids, who
+}
+
+func (a *audited) areAll(tids []int) bool {
+	return a.incomplete == "" && slices.Equal(tids, a.all)
 }
 
 func (a *audited) who(tids []int) string {
 	switch {
 	case len(tids) == 1:
-		return fmt.Sprintf("thread %d", tids[0])
-	case a.incomplete == "" && slices.Equal(tids, a.all):
-		return fmt.Sprintf("all %d threads", len(tids))
+		return "thread " + strconv.Itoa(tids[0])
+	case a.areAll(tids):
+		return "all " + strconv.Itoa(len(tids)) + " threads"
 	default:
 		return "threads " + numbers(tids)
 	}

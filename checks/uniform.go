@@ -1,7 +1,7 @@
 package checks
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
@@ -9,30 +9,34 @@ import (
 	"github.com/selfaudit/selfaudit/checks/report"
 )
 
-const uniformID = "threads.uniform"
+const (
+	uniformID       = "threads.uniform"
+	uniformExpected = "every thread as the leader"
+)
 
 // uniformThreads checks that every thread has the credentials and filters of
 // the thread group leader. Credentials are a thread's own for the kernel:
 // credentials(7), nptl(7).
-func uniformThreads(a *audited, pol *policy.Policy) []report.Finding {
+func uniformThreads(out *results, a *audited, pol *policy.Policy) {
 	if !pol.Process.UniformThreads {
-		return []report.Finding{skipped(uniformID)}
+		out.skip(uniformID)
+		return
 	}
 	leader := a.leader()
 	differ, unknown := a.differences(leader)
-	switch n, known := a.Threads.Get(); {
+	switch {
 	case len(differ) > 0:
-		return []report.Finding{a.notUniform(differ)}
-	case known && n == 1 && len(a.all) == 1 && leader != nil:
-		return []report.Finding{a.uniform("one thread")}
+		notUniform(out, a, differ)
+	case a.Threads.State == posture.Known && a.Threads.Value == 1 && len(a.all) == 1 && leader != nil:
+		uniform(out, a, "one thread")
 	case leader == nil:
-		return []report.Finding{a.uniformUnknown(nil, "the thread group leader could not be read")}
+		uniformUnknown(out, a, nil, "the thread group leader could not be read")
 	case len(unknown) > 0:
-		return []report.Finding{a.uniformUnknown(unknown, unknown[0].unknown)}
+		uniformUnknown(out, a, unknown, unknown[0].unknown)
 	case a.incomplete != "":
-		return []report.Finding{a.uniformUnknown(nil, a.incomplete)}
+		uniformUnknown(out, a, nil, a.incomplete)
 	default:
-		return []report.Finding{a.uniform("the same for all")}
+		uniform(out, a, "the same for all")
 	}
 }
 
@@ -42,7 +46,7 @@ func (a *audited) leader() *posture.Thread { return a.class[a.PID] }
 // differences compares every class with the leader's, and what the kernel
 // answered with what the classes say. Without the leader any class will do:
 // where two classes differ, one of them differs from the leader.
-func (a *audited) differences(leader *posture.Thread) (differ, unknown []difference) {
+func (a *audited) differences(leader *posture.Thread) (differ, unknown []*difference) {
 	if len(a.Classes) == 0 {
 		return nil, nil
 	}
@@ -50,7 +54,7 @@ func (a *audited) differences(leader *posture.Thread) (differ, unknown []differe
 	if ref == nil {
 		ref = &a.Classes[0].Thread
 	}
-	note := func(d difference) {
+	note := func(d *difference) {
 		if len(d.fields) > 0 {
 			differ = append(differ, d)
 		}
@@ -58,18 +62,14 @@ func (a *audited) differences(leader *posture.Thread) (differ, unknown []differe
 			unknown = append(unknown, d)
 		}
 	}
-	for _, v := range a.views {
-		if !v.kernel {
-			d := difference{tids: v.tids}
-			d.compareClass(ref, v.Thread)
-			note(d)
+	for i := range a.views {
+		if v := &a.views[i]; !v.kernel {
+			note(compareClass(ref, v))
 		}
 	}
 	for i := range a.Kernel {
 		k := &a.Kernel[i]
-		d := difference{tids: []int{k.TID}}
-		d.compareKernel(ref, a.kernel[a.PID], a.class[k.TID], k)
-		note(d)
+		note(compareKernel(ref, a.kernel[a.PID], a.class[k.TID], k))
 	}
 	return differ, unknown
 }
@@ -83,26 +83,29 @@ type difference struct {
 	unknown string
 }
 
-func (d *difference) compareClass(ref, class *posture.Thread) {
-	for _, f := range compared() {
+func compareClass(ref *posture.Thread, class *threads) *difference {
+	d := &difference{tids: class.tids}
+	for f := range comparedFacts {
 		switch {
-		case f.name == filterCount && withoutFilters(ref) && withoutFilters(class):
-		case !f.known(class):
-			d.cannot(f.why(class))
+		case f == factFilterCount && withoutFilters(ref) && withoutFilters(class.Thread):
+		case !f.known(class.Thread):
+			d.cannot(whyNot(f.of(class.Thread), f.name()))
 		case !f.known(ref):
-			d.cannot(f.why(ref))
-		case !f.equal(ref, class) || !sameOutside(f.name, ref, class):
-			d.found(f, ref, class)
+			d.cannot(whyNot(f.of(ref), f.name()))
+		case !f.equal(ref, class.Thread) || !f.equalOutside(ref, class.Thread):
+			d.found(f, ref, class.Thread)
 		}
 	}
+	return d
 }
 
 // compareKernel compares one thread's answers by system calls with the
 // leader's: its own answers, or its class where the kernel was not asked. Where
 // the thread's class says something else, that is a contradiction, and which of
 // the two to compare with the leader's class is not known.
-func (d *difference) compareKernel(ref, kernelRef, class, k *posture.Thread) {
-	for _, f := range compared() {
+func compareKernel(ref, kernelRef, class, k *posture.Thread) *difference {
+	d := &difference{tids: []int{k.TID}}
+	for f := range comparedFacts {
 		if !f.known(k) {
 			continue
 		}
@@ -113,16 +116,17 @@ func (d *difference) compareKernel(ref, kernelRef, class, k *posture.Thread) {
 		}
 		switch {
 		case disagree:
-			d.cannot(fmt.Sprintf("two sources disagree on %s of thread %d", f.name, k.TID))
+			d.cannot("two sources disagree on " + f.name() + " of thread " + strconv.Itoa(k.TID))
 		case f.known(want) && !f.equal(want, k):
 			d.found(f, want, k)
 		}
 	}
+	return d
 }
 
-func (d *difference) found(f *comparedFact, want, got *posture.Thread) {
-	d.fields = append(d.fields, fmt.Sprintf("%s %s instead of %s", f.name, f.words(got), f.words(want)))
-	d.evidence = append(append(d.evidence, f.seen(want)...), f.seen(got)...)
+func (d *difference) found(f fact, want, got *posture.Thread) {
+	d.fields = append(d.fields, f.name()+" "+f.words(got)+" instead of "+f.words(want))
+	d.evidence = append(d.evidence, seen(f.of(want), f.of(got))...)
 }
 
 func (d *difference) cannot(why string) {
@@ -131,61 +135,40 @@ func (d *difference) cannot(why string) {
 	}
 }
 
-// sameOutside compares ids as they are outside too: two that are not mapped in
-// the target's user namespace look alike inside it.
-func sameOutside(name string, ref, class *posture.Thread) bool {
-	switch name {
-	case "Uid":
-		return ref.UID.Value == class.UID.Value
-	case "Gid":
-		return ref.GID.Value == class.GID.Value
-	case "Groups":
-		return sameSet(ref.Groups.Value, class.Groups.Value, func(id posture.ID) uint32 { return id.Outside })
-	default:
-		return true
-	}
-}
-
-func (a *audited) notUniform(differ []difference) report.Finding {
-	f := blank(uniformID, report.Gap)
+func notUniform(out *results, a *audited, differ []*difference) {
 	var tids []int
 	var words []string
-	var evidence [][]report.Evidence
+	var e evidenceGroups
 	for _, d := range differ {
 		tids = append(tids, d.tids...)
 		words = append(words, a.who(d.tids)+": "+strings.Join(d.fields, ", "))
-		evidence = append(evidence, d.evidence)
+		e.add(d.evidence)
 	}
-	who := a.holdsFor(&f, tids)
-	f.Expected = "every thread as the leader"
-	f.Observed = fmt.Sprintf("%d classes: %s", len(a.Classes), listed(words, "; "))
-	f.Evidence = bounded(evidence)
-	f.Message = fmt.Sprintf("%s differ from the thread group leader in %s", who, strings.Join(differ[0].fields, ", "))
-	if len(f.Threads) == 1 {
-		f.Message = fmt.Sprintf("%s differs from the thread group leader in %s", who, strings.Join(differ[0].fields, ", "))
+	some, who := a.holdsFor(tids)
+	verb := " differ"
+	if len(some) == 1 {
+		verb = " differs"
 	}
-	return f
+	f := out.add(uniformID, report.Gap, uniformExpected,
+		strconv.Itoa(len(a.Classes))+" classes: "+listed(words, "; "),
+		who+verb+" from the thread group leader in "+strings.Join(differ[0].fields, ", "))
+	f.Threads, f.Evidence = some, e.bounded()
 }
 
-func (a *audited) uniformUnknown(unknown []difference, why string) report.Finding {
-	f := blank(uniformID, report.Unknown)
-	f.Expected, f.Observed = "every thread as the leader", "unknown"
-	f.Message = "whether every thread is as the leader is not known: " + why
-	f.Evidence = seen(a.Threads)
+func uniformUnknown(out *results, a *audited, unknown []*difference, why string) {
+	f := out.add(uniformID, report.Unknown, uniformExpected, "unknown", "whether every thread is as the leader is not known: "+why)
+	f.Evidence = seen(&a.Threads.Origin)
 	var tids []int
 	for _, d := range unknown {
 		tids = append(tids, d.tids...)
 	}
 	if len(tids) > 0 {
-		a.holdsFor(&f, tids)
+		f.Threads, _ = a.holdsFor(tids)
 	}
-	return f
 }
 
-func (a *audited) uniform(observed string) report.Finding {
-	f := blank(uniformID, report.Pass)
-	f.Expected, f.Observed = "every thread as the leader", observed
-	f.Message = fmt.Sprintf("%s of the process: ids, groups, capability sets, no_new_privs and seccomp are the leader's", a.who(a.all))
-	f.Evidence = seen(a.Threads)
-	return f
+func uniform(out *results, a *audited, observed string) {
+	f := out.add(uniformID, report.Pass, uniformExpected, observed,
+		a.who(a.all)+" of the process: ids, groups, capability sets, no_new_privs and seccomp are the leader's")
+	f.Evidence = seen(&a.Threads.Origin)
 }
