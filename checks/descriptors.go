@@ -27,23 +27,19 @@ func directoryDescriptors(out *results, a *audited, pol *policy.Policy) {
 		f.Evidence = seen(&a.Descriptors.Origin)
 		return
 	}
-	var gaps, unknown []*posture.Descriptor
+	var by [report.Skipped][]*posture.Descriptor
 	all := a.Descriptors.Value
 	for i := range all {
-		switch d := &all[i]; judgeDescriptor(d) {
-		case report.Gap:
-			gaps = append(gaps, d)
-		case report.Pass:
-		default:
-			unknown = append(unknown, d)
+		if status := judgeDescriptor(&all[i]); status != report.Pass {
+			by[status] = append(by[status], &all[i])
 		}
 	}
-	if len(gaps)+len(unknown) == 0 {
+	if len(by[report.Gap])+len(by[report.Unknown]) == 0 {
 		f := addDescriptor(out, report.Pass, "", "none", "none of "+strconv.Itoa(len(all))+" open descriptors is a directory outside the root")
 		f.Evidence = seen(&a.Descriptors.Origin)
 	}
-	addDescriptors(out, report.Gap, gaps)
-	addDescriptors(out, report.Unknown, unknown)
+	addDescriptors(out, report.Gap, by[report.Gap])
+	addDescriptors(out, report.Unknown, by[report.Unknown])
 }
 
 // judgeDescriptor passes what is known to be no directory, or to lie within the

@@ -114,6 +114,21 @@ func more(n int, things string) report.Evidence {
 	return report.Evidence{Source: "…", Value: "… and " + strconv.Itoa(n) + " more" + things}
 }
 
+// worst collects what was observed of several things with one answer each: of
+// those with the worst answer. At first nothing speaks against a pass.
+type worst struct {
+	status report.Status
+	words  []string
+}
+
+func (w *worst) add(status report.Status, words string) {
+	if status == w.status {
+		w.words = append(w.words, words)
+	} else if status == report.Gap || w.status == report.Pass {
+		w.status, w.words = status, []string{words}
+	}
+}
+
 // listed joins distinct words, at most maxListed of them.
 func listed(words []string, separator string) string {
 	out := make([]string, 0, maxListed+1)

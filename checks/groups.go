@@ -47,28 +47,18 @@ func judgeGroups(t *posture.Thread, want *policy.Groups, gid *policy.ID) (report
 		return report.Unknown, whyNot(&t.Groups.Origin, "supplementary groups")
 	}
 	got := t.Groups.Value
-	var all, gaps, unknown []string
+	if len(got) == 0 {
+		return report.Pass, "none"
+	}
+	all := worst{status: report.Pass}
 	for i := range got {
 		status, words := judgeGroup(&got[i], want, t, gid)
-		switch status {
-		case report.Gap:
-			gaps = append(gaps, words)
-		case report.Pass:
-		default:
-			unknown = append(unknown, "group "+words)
+		if status == report.Unknown {
+			words = "group " + words
 		}
-		all = append(all, words)
+		all.add(status, words)
 	}
-	switch {
-	case len(gaps) > 0:
-		return report.Gap, listed(gaps, ", ")
-	case len(unknown) > 0:
-		return report.Unknown, listed(unknown, ", ")
-	case len(all) == 0:
-		return report.Pass, "none"
-	default:
-		return report.Pass, listed(all, ", ")
-	}
+	return all.status, listed(all.words, ", ")
 }
 
 // judgeGroup judges one group. Under nonroot group 0 is a gap even where it is

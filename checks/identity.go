@@ -51,27 +51,16 @@ func expectedID(want *policy.ID) string {
 
 // judgeIDs judges all four ids; the worst decides.
 func judgeIDs(got *posture.IDs, kind string, want *policy.ID) (report.Status, string) {
-	var gaps, unknown []string
+	all := worst{status: report.Pass}
 	which := [...]string{"real ", "effective ", "saved ", "file system "}
 	for i, id := range [...]*posture.ID{&got.Real, &got.Effective, &got.Saved, &got.FS} {
 		status, observed := judgeID(id, want)
-		words := which[i] + kind + " id is " + observed
-		switch status {
-		case report.Gap:
-			gaps = append(gaps, words)
-		case report.Pass:
-		default:
-			unknown = append(unknown, words)
-		}
+		all.add(status, which[i]+kind+" id is "+observed)
 	}
-	switch {
-	case len(gaps) > 0:
-		return report.Gap, strings.Join(gaps, ", ")
-	case len(unknown) > 0:
-		return report.Unknown, strings.Join(unknown, ", ")
-	default:
+	if all.status == report.Pass {
 		return report.Pass, idsWords(got)
 	}
+	return all.status, strings.Join(all.words, ", ")
 }
 
 // judgeID judges one id as the target's own user namespace sees it.

@@ -132,7 +132,11 @@ type tally struct {
 	views    []*posture.Thread
 }
 
+// add takes in the view for some of its threads.
 func (t *tally) add(v *threads, tids []int, observed string) {
+	if len(tids) == 0 {
+		return
+	}
 	t.tids = append(t.tids, tids...)
 	t.observed = append(t.observed, observed)
 	t.views = append(t.views, v.Thread)
@@ -145,23 +149,24 @@ func (c *threadCheck) run(out *results, a *audited) *report.Finding {
 	for i := len(a.views) - 1; i >= 0; i-- {
 		v := &a.views[i]
 		status, observed := c.judge(v.Thread)
+		to, tids := &unknown, v.tids
 		switch {
 		case status == report.Gap:
-			gap.add(v, v.tids, observed)
+			to = &gap
 		case status == report.Pass:
-			pass.add(v, v.tids, observed)
+			to = &pass
 			if v.kernel {
 				answered[v.tids[0]] = true
 			}
 		case v.kernel && len(a.Classes) > 0:
 			// The class that this thread is in speaks for it.
+			continue
 		default:
 			// The views are taken from the end, so that what the kernel
 			// itself said of a thread is known before its class is asked.
-			if left := without(v.tids, answered); len(left) > 0 {
-				unknown.add(v, left, observed)
-			}
+			tids = without(tids, answered)
 		}
+		to.add(v, tids, observed)
 	}
 	switch {
 	case len(gap.tids) > 0:
