@@ -43,11 +43,9 @@ func contradictions(out *results, a *audited, _ *policy.Policy) {
 			found.Threads, _ = a.holdsFor(found.Threads)
 		}
 	}
-	if compareExec(out, a) {
-		facts++
-	}
+	executed := compareExec(out, a)
 	if len(out.findings) == before {
-		agreement(out, a, facts, tids)
+		agreement(out, a, facts, tids, executed)
 	}
 }
 
@@ -138,8 +136,8 @@ func setsWords(s *posture.CapSets) string {
 	return strings.Join(words, ", ")
 }
 
-func agreement(out *results, a *audited, facts, tids int) {
-	if facts == 0 {
+func agreement(out *results, a *audited, facts, tids int, executed bool) {
+	if facts == 0 && !executed {
 		out.add(contradictionID, report.Unknown, "two sources that agree", "unknown",
 			"no fact has two sources, so whether they would agree is not known")
 		return
@@ -153,5 +151,9 @@ func agreement(out *results, a *audited, facts, tids int) {
 			f.Evidence = seenOf([]fact{factEffective}, c, k)
 			break
 		}
+	}
+	if executed {
+		f.Observed += ", and what execve(2) leaves is what was computed"
+		f.Evidence = append(f.Evidence, seen(&a.AfterExec.Origin)...)
 	}
 }

@@ -89,6 +89,9 @@ func outcome(made *posture.Attempt, does string) (status report.Status, observed
 		if made.By == posture.StoppedUnknown {
 			observed = "stopped, by which layer is unknown"
 		}
+		if made.Also != posture.StoppedUnknown {
+			observed += ", and behind that by " + made.Also.String()
+		}
 		return report.Pass, observed, "the process cannot " + does + detail
 	case posture.NoObject:
 		return report.Pass, "nothing to try it on", "there was nothing to try on whether the process can " + does + detail
