@@ -115,8 +115,8 @@ func (c *config) granted(calling []posture.Thread) posture.CapSet {
 
 // named adds the errno's name, which a person looks for in a manual page.
 func named(err error) error {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
+	errno, found := errors.AsType[syscall.Errno](err)
+	if !found {
 		return err
 	}
 	return fmt.Errorf("%w (%s)", err, names.ErrnoName(int(errno)))

@@ -3,7 +3,6 @@ package audit
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -30,22 +29,23 @@ var errAlone = errors.New("it is process 1, and whether there are others could n
 // thread with it may be kept from one and let in to the next: process 1 may be
 // shielded by a security module.
 func findPeers(deny map[string]string, p *posture.Process) ([]probes.Peer, error) {
-	own, known := ownUIDs(p)
-	s := search{own: own, most: 1}
+	s := search{own: ownUIDs(p), most: 1}
 	proc, err := procfs.Open(kernel.New(deny), &s.buf)
+	if err == nil {
+		defer proc.Close()
+		if s.own.State != posture.Known {
+			err = errors.New("the own user ids are not known")
+		}
+	}
 	if err != nil {
 		return unseen(p, err)
-	}
-	defer proc.Close()
-	if !known {
-		return unseen(p, errors.New("the own user ids are not known"))
 	}
 	s.proc = proc
 	if mayTrace(p) {
 		s.most = mostPeers
 	}
 	if p.PID != 1 && !s.look(1) {
-		s.found, _ = unseen(p, nil)
+		s.add(1, ", whose user could not be seen")
 	}
 	if len(s.found) >= s.most {
 		return s.found, nil
@@ -68,9 +68,11 @@ func findPeers(deny map[string]string, p *posture.Process) ([]probes.Peer, error
 // unseen takes process 1 without knowing whose it is.
 func unseen(p *posture.Process, err error) ([]probes.Peer, error) {
 	if p.PID == 1 {
-		return nil, errors.Join(errAlone, err)
+		return nil, fmt.Errorf("%w: %w", errAlone, err)
 	}
-	return []probes.Peer{{PID: 1, Why: "process 1, whose user could not be seen"}}, nil
+	var s search
+	s.add(1, ", whose user could not be seen")
+	return s.found, nil
 }
 
 // mayTrace is false only where the calling thread is known to lack
@@ -79,30 +81,34 @@ func mayTrace(p *posture.Process) bool {
 	if len(p.Kernel) == 0 {
 		return true
 	}
-	set, known := p.Kernel[0].Caps.Effective.Get()
-	return !known || set.Has(capSysPtrace)
+	set := &p.Kernel[0].Caps.Effective
+	return set.State != posture.Known || set.Value.Has(capSysPtrace)
 }
 
-func ownUIDs(p *posture.Process) ([]uint32, bool) {
-	var uid posture.Fact[posture.IDs]
-	for _, t := range p.Kernel {
-		if t.UID.State == posture.Known {
-			uid = t.UID
+// ownUIDs are the ids that the kernel answered, else those of the leader.
+func ownUIDs(p *posture.Process) *posture.Fact[posture.IDs] {
+	for i := range p.Kernel {
+		if uid := &p.Kernel[i].UID; uid.State == posture.Known {
+			return uid
 		}
 	}
-	if uid.State != posture.Known && len(p.Classes) > 0 {
-		uid = p.Classes[0].UID
+	if len(p.Classes) > 0 {
+		return &p.Classes[0].UID
 	}
-	ids, known := uid.Get()
-	return []uint32{ids.Real.Value, ids.Effective.Value, ids.Saved.Value, ids.FS.Value}, known
+	return new(posture.Fact[posture.IDs])
 }
 
 type search struct {
 	proc  *procfs.Proc
-	own   []uint32
+	own   *posture.Fact[posture.IDs]
 	most  int
 	found []probes.Peer
 	buf   procfs.Buffer
+}
+
+// add adds a process to those found. which says more of it than its number.
+func (s *search) add(pid int, which string) {
+	s.found = append(s.found, probes.Peer{PID: pid, Why: "process " + strconv.Itoa(pid) + which})
 }
 
 // look adds the process to those found where it is another user's: none of its
@@ -130,17 +136,12 @@ func (s *search) look(pid int) bool {
 	if err != nil {
 		return false
 	}
-	var lines procfs.Lines
-	lines.Scan(data)
-	ids, known := lines.Parse("").UID.Get()
-	if !known {
+	theirs := &procfs.StatusOf(data, "").UID
+	if theirs.State != posture.Known {
 		return false
 	}
-	for _, id := range ids[:3] {
-		if slices.Contains(s.own, id) {
-			return true
-		}
+	if !shareID(&theirs.Value, &s.own.Value) {
+		s.add(pid, ", of user "+strconv.Itoa(int(theirs.Value.Real.Outside)))
 	}
-	s.found = append(s.found, probes.Peer{PID: pid, Why: fmt.Sprintf("process %d, of user %d", pid, ids[0])})
 	return true
 }

@@ -95,17 +95,20 @@ const lastCapability = 40
 
 // peer is process 1 where a first look says that it is another user's.
 func (s *scout) peer() *probes.Peer {
-	theirs, known := s.init.Get()
-	own, ownKnown := s.hint.UID.Get()
-	if !known || !ownKnown {
+	theirs, own := &s.init, &s.hint.UID
+	if theirs.State != posture.Known || own.State != posture.Known || shareID(&theirs.Value, &own.Value) {
 		return nil
 	}
-	for _, a := range []posture.ID{theirs.Real, theirs.Effective, theirs.Saved} {
-		for _, b := range []posture.ID{own.Real, own.Effective, own.Saved, own.FS} {
-			if a == b {
-				return nil
-			}
+	return &probes.Peer{PID: 1, Why: "process 1"}
+}
+
+// shareID says whether the first three of another process's ids are among the
+// own. As ids of one user namespace they are compared by what we see.
+func shareID(theirs, own *posture.IDs) bool {
+	for _, a := range [...]uint32{theirs.Real.Outside, theirs.Effective.Outside, theirs.Saved.Outside} {
+		if a == own.Real.Outside || a == own.Effective.Outside || a == own.Saved.Outside || a == own.FS.Outside {
+			return true
 		}
 	}
-	return &probes.Peer{PID: 1, Why: "process 1"}
+	return false
 }

@@ -69,9 +69,28 @@ func command(t *testing.T, act string, words ...string) *exec.Cmd {
 	}
 	words = append(words, exe)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Env = append(os.Environ(), actVariable+"="+act, "GOMAXPROCS=2", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), actVariable+"="+act, "GOMAXPROCS=2", "GORACE=atexit_sleep_ms=0", "TMPDIR="+openTempDir(t))
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	return cmd
+}
+
+// openTempDir returns a directory that an act may use as any user, and that is
+// gone afterwards: an act that changed its root cannot remove anything.
+func openTempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "collect")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // runAct runs an act and judges it by its exit status.

@@ -6,13 +6,18 @@ import (
 	"github.com/selfaudit/selfaudit/checks/posture"
 )
 
-// agrees says whether two sources of one fact say the same, or one says nothing.
-func agrees[T comparable](a, b posture.Fact[T]) bool {
-	return a.State != posture.Known || b.State != posture.Known || a.Value == b.Value
+// bothKnown says whether two sources of one fact both say something.
+func bothKnown(a, b *posture.Origin) bool {
+	return a.State == posture.Known && b.State == posture.Known
 }
 
-func groupsAgree(a, b posture.Fact[[]posture.ID]) bool {
-	return a.State != posture.Known || b.State != posture.Known || slices.Equal(a.Value, b.Value)
+// agrees says whether two sources of one fact say the same, or one says nothing.
+func agrees[T comparable](a, b *posture.Fact[T]) bool {
+	return a.Value == b.Value || !bothKnown(&a.Origin, &b.Origin)
+}
+
+func groupsAgree(a, b *posture.Fact[[]posture.ID]) bool {
+	return !bothKnown(&a.Origin, &b.Origin) || slices.Equal(a.Value, b.Value)
 }
 
 // agree says whether the kernel's answers are those of /proc.
@@ -37,8 +42,8 @@ func classOfThread(p *posture.Process, tid int) *posture.Thread {
 }
 
 func agreeThread(a, b *posture.Thread) bool {
-	return agrees(a.Caps.Effective, b.Caps.Effective) && agrees(a.Caps.Permitted, b.Caps.Permitted) &&
-		agrees(a.Caps.Inheritable, b.Caps.Inheritable) && agrees(a.Caps.Bounding, b.Caps.Bounding) &&
-		agrees(a.Caps.Ambient, b.Caps.Ambient) && agrees(a.UID, b.UID) && agrees(a.GID, b.GID) &&
-		groupsAgree(a.Groups, b.Groups) && agrees(a.NoNewPrivs, b.NoNewPrivs) && agrees(a.SeccompMode, b.SeccompMode)
+	return agrees(&a.Caps.Effective, &b.Caps.Effective) && agrees(&a.Caps.Permitted, &b.Caps.Permitted) &&
+		agrees(&a.Caps.Inheritable, &b.Caps.Inheritable) && agrees(&a.Caps.Bounding, &b.Caps.Bounding) &&
+		agrees(&a.Caps.Ambient, &b.Caps.Ambient) && agrees(&a.UID, &b.UID) && agrees(&a.GID, &b.GID) &&
+		groupsAgree(&a.Groups, &b.Groups) && agrees(&a.NoNewPrivs, &b.NoNewPrivs) && agrees(&a.SeccompMode, &b.SeccompMode)
 }

@@ -17,75 +17,84 @@ func (a *collector) leader(name string) string { return strconv.Itoa(a.p.PID) + 
 // describe fills name, program and start time. Its error is that of the stat
 // file, without which nothing holds the process.
 func (a *collector) describe() error {
-	if a.task == nil {
-		a.undescribed(a.noTask)
-		return nil
+	p, err := a.p, a.noTask
+	if a.task != nil {
+		err = a.readStat(&a.stat)
 	}
-	source := a.task.Path() + "/" + a.leader("stat")
-	stat, err := a.readStat()
 	if err != nil {
-		a.undescribed(err)
+		why := err.Error()
+		p.Comm.Fail("/proc", why)
+		p.Exe.Fail("/proc", why)
+		p.StartTime.Fail("/proc", why)
+		if a.task == nil {
+			return nil // it is known, and was said, why there is none
+		}
 		return err
 	}
-	a.stat = stat
-	a.p.Comm = posture.Of(stat.Comm, source, stat.Comm)
-	a.p.StartTime = a.startTime(source)
-	link := a.task.Path() + "/" + a.leader("exe")
-	if exe, err := a.task.ReadlinkPlain(a.leader("exe")); err != nil {
-		a.p.Exe = posture.Failed[string](link, err.Error())
-	} else {
-		a.p.Exe = posture.Of(exe, link, exe)
+	source := a.task.Path() + "/" + a.leader("stat")
+	p.Comm.Value = a.stat.Comm
+	p.Comm.Know(source, a.stat.Comm)
+	a.startTime(&p.StartTime, source)
+	exe := a.leader("exe")
+	p.Exe.Value, err = a.task.ReadlinkPlain(exe)
+	settle(&p.Exe.Origin, err, a.task.Path()+"/"+exe, p.Exe.Value)
+	return nil
+}
+
+// settle makes a fact of an answer, which is set, or of the error instead. raw
+// is the answer as the kernel put it.
+func settle(fact *posture.Origin, err error, source, raw string) {
+	if err != nil {
+		fact.Fail(source, err.Error())
+		return
+	}
+	fact.Know(source, raw)
+}
+
+func (a *collector) readStat(stat *procfs.Stat) error {
+	name := a.leader("stat")
+	data, err := a.task.Read(name, &a.buf)
+	if err != nil {
+		return err
+	}
+	*stat, err = procfs.ParseStat(data)
+	if err == nil && stat.PID != a.p.PID {
+		err = fmt.Errorf("about process %d: %w", stat.PID, procfs.ErrMalformed)
+	}
+	if err != nil {
+		return fmt.Errorf("%s/%s: %w", a.task.Path(), name, err)
 	}
 	return nil
 }
 
-func (a *collector) undescribed(err error) {
-	a.p.Comm = posture.Failed[string]("/proc", err.Error())
-	a.p.Exe = posture.Failed[string]("/proc", err.Error())
-	a.p.StartTime = posture.Failed[time.Time]("/proc", err.Error())
-}
-
-func (a *collector) readStat() (procfs.Stat, error) {
-	data, err := a.task.Read(a.leader("stat"), &a.buf)
-	if err != nil {
-		return procfs.Stat{}, err
-	}
-	stat, err := procfs.ParseStat(data)
-	if err != nil {
-		return stat, fmt.Errorf("%s/%s: %w", a.task.Path(), a.leader("stat"), err)
-	}
-	if stat.PID != a.p.PID {
-		return stat, fmt.Errorf("%s/%s: about process %d: %w", a.task.Path(), a.leader("stat"), stat.PID, procfs.ErrMalformed)
-	}
-	return stat, nil
-}
-
 // startTime is a date to the hundredth of a second, as precise as the stat file.
-func (a *collector) startTime(source string) posture.Fact[time.Time] {
+func (a *collector) startTime(f *posture.Fact[time.Time], source string) {
 	now := time.Now()
 	since, err := a.c.SinceBoot()
 	if err != nil {
-		return posture.Failed[time.Time](source, source+": "+err.Error())
+		f.Fail(source, source+": "+err.Error())
+		return
 	}
-	at := now.Add(a.stat.Start - since).Round(10 * time.Millisecond).UTC()
-	return posture.Of(at, source, fmt.Sprintf("%d ms after boot", a.stat.Start.Milliseconds()))
+	f.Value = now.Add(a.stat.Start - since).Round(10 * time.Millisecond).UTC()
+	f.Know(source, strconv.FormatInt(a.stat.Start.Milliseconds(), 10)+" ms after boot")
 }
 
-// readMap reads a map of ids of the target. A kernel without user namespaces
+// readMap reads a map of ids of a process. A kernel without user namespaces
 // has none: the fact is absent then.
-func (a *collector) readMap(task *procfs.Dir, pid int, name string) posture.Fact[[]posture.MapEntry] {
+func (a *collector) readMap(f *idMap, task *procfs.Dir, pid int, name string) {
 	path := strconv.Itoa(pid) + "/" + name
-	source := task.Path() + "/" + path
+	f.Source = task.Path() + "/" + path
 	data, err := task.Read(path, &a.buf)
-	switch {
-	case errors.Is(err, syscall.ENOENT):
-		return posture.None[[]posture.MapEntry](source, err.Error())
-	case err != nil:
-		return posture.Failed[[]posture.MapEntry](source, err.Error())
+	if err == nil {
+		f.Value, err = procfs.ParseIDMap(data)
+		if err == nil {
+			f.Know(f.Source, string(data))
+			return
+		}
+		err = fmt.Errorf("%s: %w", f.Source, err)
 	}
-	entries, err := procfs.ParseIDMap(data)
-	if err != nil {
-		return posture.Failed[[]posture.MapEntry](source, source+": "+err.Error())
+	f.Fail(f.Source, err.Error())
+	if errors.Is(err, syscall.ENOENT) {
+		f.State = posture.Absent
 	}
-	return posture.Of(entries, source, string(data))
 }

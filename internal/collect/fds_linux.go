@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -19,22 +20,23 @@ const maxDepth = 1 << 16
 // threads have. Threads normally share one.
 func (a *collector) descriptors() {
 	if a.task == nil {
-		a.p.Descriptors = posture.Failed[[]posture.Descriptor]("/proc", a.noTask.Error())
+		a.p.Descriptors.Fail("/proc", a.noTask.Error())
 		return
 	}
 	d := &descriptorReader{collector: a}
-	d.root = a.rootOf(a.p.PID).stat
+	d.root = &a.rootOf(a.p.PID).place
 	if st, err := a.c.Stat(a.task.FD(), a.task.Path()); err == nil {
 		d.taskDir = st
 	}
 	source := a.task.Path() + "/*/fd"
 	for _, tid := range a.tables() {
 		if err := d.read(tid); err != nil && !(gone(err) && tid != a.base()) {
-			a.p.Descriptors = posture.Failed[[]posture.Descriptor](source, err.Error())
+			a.p.Descriptors.Fail(source, err.Error())
 			return
 		}
 	}
-	a.p.Descriptors = posture.Of(d.out, source, strconv.Itoa(len(d.out))+" descriptors")
+	a.p.Descriptors.Value = d.out
+	a.p.Descriptors.Know(source, strconv.Itoa(len(d.out))+" descriptors")
 }
 
 // base is the thread whose table is read first: for the own process the
@@ -72,18 +74,18 @@ func (a *collector) sharesFiles(with, tid int) bool {
 		return false
 	}
 	fd := "/fd/" + strconv.Itoa(a.task.FD())
-	ours, err := a.c.Readlink(a.task.FD(), strconv.Itoa(with)+fd, fd)
+	ours, err := a.c.Readlink(a.task.FD(), strconv.Itoa(with)+fd, a.task.Path())
 	if err != nil {
 		return false
 	}
-	theirs, err := a.c.Readlink(a.task.FD(), strconv.Itoa(tid)+fd, fd)
+	theirs, err := a.c.Readlink(a.task.FD(), strconv.Itoa(tid)+fd, a.task.Path())
 	return err == nil && ours == theirs
 }
 
 // descriptorReader reads tables of descriptors.
 type descriptorReader struct {
 	*collector
-	root    posture.Fact[kernel.FileStat]
+	root    *place
 	taskDir kernel.FileStat
 	out     []posture.Descriptor
 }
@@ -103,8 +105,9 @@ func (d *descriptorReader) read(tid int) error {
 		if d.p.Self && tid == d.tid && d.ownTool(fd, dir) {
 			continue
 		}
-		if one, open := d.descriptor(dir, fd); open {
-			d.out = append(d.out, one)
+		d.out = append(d.out, posture.Descriptor{FD: fd})
+		if !d.look(&d.out[len(d.out)-1], dir) {
+			d.out = d.out[:len(d.out)-1]
 		}
 	}
 	return nil
@@ -118,39 +121,33 @@ func (d *descriptorReader) ownTool(fd int, dir *procfs.Dir) bool {
 	return d.proc != nil && slices.Contains(d.proc.Descriptors(), fd)
 }
 
-// descriptor looks at one descriptor. It is false where that was closed
-// meanwhile.
-func (d *descriptorReader) descriptor(dir *procfs.Dir, number int) (posture.Descriptor, bool) {
-	name := strconv.Itoa(number)
+// look looks at one descriptor. It is false where that was closed meanwhile.
+func (d *descriptorReader) look(out *posture.Descriptor, dir *procfs.Dir) bool {
+	name := strconv.Itoa(out.FD)
 	source := dir.Path() + "/" + name
-	out := posture.Descriptor{FD: number}
-	path, err := d.c.Readlink(dir.FD(), name, source)
-	if err == nil {
-		out.Path = path
-	}
+	// Without its name all else is still told of it.
+	out.Path, _ = d.c.Readlink(dir.FD(), name, dir.Path())
 	fd, err := dir.Follow(name)
 	if errors.Is(err, syscall.ENOENT) {
-		return out, false
+		return false
 	}
-	if err != nil {
-		out.Directory = posture.Failed[bool](source, err.Error())
-		out.OutsideRoot = out.Directory
-		return out, true
+	var st kernel.FileStat
+	if err == nil {
+		defer kernel.Close(fd)
+		st, err = d.c.Stat(fd, source)
 	}
-	defer kernel.Close(fd)
-	st, err := d.c.Stat(fd, source)
-	out.Directory = fact(st.IsDir(), err, source)
-	out.Directory.Raw = out.Path
+	out.Directory.Value = st.IsDir()
+	settle(&out.Directory.Origin, err, source, out.Path)
 	switch {
 	case err != nil:
-		out.OutsideRoot = out.Directory
+		out.OutsideRoot.Fail(source, err.Error())
 	case !st.IsDir():
-		out.OutsideRoot = posture.Failed[bool](source, "not asked: no directory")
+		out.OutsideRoot.Fail(source, "not asked: no directory")
 	default:
-		out.OutsideRoot, out.Kept = d.outside(fd, st, source)
+		d.outside(out, fd, st, source)
 		out.OutsideRoot.Raw = out.Path
 	}
-	return out, true
+	return true
 }
 
 // kept recognises what audit.Open keeps, on our procfs or on the target's.
@@ -171,13 +168,14 @@ func (d *descriptorReader) kept(fd int) bool {
 }
 
 // outside goes up from a directory until it comes to the target's root, or to
-// where there is nothing above: then no path inside the root leads to it. kept
-// is true where that is what audit.Open keeps: other audits of the same
-// process have directories below it open.
-func (d *descriptorReader) outside(fd int, st kernel.FileStat, source string) (out posture.Fact[bool], kept bool) {
-	root, known := d.root.Get()
-	if !known {
-		return posture.Carry(d.root, false), false
+// where there is nothing above: then no path inside the root leads to it. Kept
+// is set where that is what audit.Open keeps: other audits of the same process
+// have directories below it open.
+func (d *descriptorReader) outside(out *posture.Descriptor, fd int, st kernel.FileStat, source string) {
+	f, root := &out.OutsideRoot, &d.root.Value
+	if d.root.State != posture.Known {
+		f.Origin = d.root.Origin
+		return
 	}
 	at := fd
 	defer func() {
@@ -186,32 +184,37 @@ func (d *descriptorReader) outside(fd int, st kernel.FileStat, source string) (o
 		}
 	}()
 	for range maxDepth {
-		if sameDirectory(st, root) {
+		if sameDirectory(&st, root) {
 			if !st.HasMountID || !root.HasMountID {
-				return posture.Failed[bool](source, source+": comes to the root directory, and no mount ids tell whether by the same mount"), false
+				f.Fail(source, source+": comes to the root directory, and no mount ids tell whether by the same mount")
+				return
 			}
 			if st.MountID == root.MountID {
-				return posture.Of(false, source, ""), false
+				f.Know(source, "")
+				return
 			}
 		}
 		up, above, err := d.up(at, source+"/..")
 		if err != nil {
-			return posture.Failed[bool](source, err.Error()), false
+			f.Fail(source, err.Error())
+			return
 		}
 		if at != fd {
 			kernel.Close(at)
 		}
 		at = up
-		if sameDirectory(above, st) && above.MountID == st.MountID {
-			return d.top(st, source), d.kept(at)
+		if sameDirectory(&above, &st) && above.MountID == st.MountID {
+			out.Kept = d.kept(at)
+			d.top(f, &st, source)
+			return
 		}
 		st = above
 	}
-	return posture.Failed[bool](source, source+": too deep"), false
+	f.Fail(source, source+": too deep")
 }
 
 func (d *descriptorReader) up(at int, shown string) (int, kernel.FileStat, error) {
-	fd, err := kernel.Open(at, "..", kernel.OpenPath|kernel.OpenDirectory, shown)
+	fd, err := kernel.Open(at, "..", kernel.OpenPath|kernel.OpenDirectory, strings.TrimSuffix(shown, "/.."))
 	if err != nil {
 		return -1, kernel.FileStat{}, err
 	}
@@ -225,9 +228,11 @@ func (d *descriptorReader) up(at int, shown string) (int, kernel.FileStat, error
 
 // top is the answer where nothing is above. A chroot of the auditor's own
 // looks like that too, and may lie inside the target's root.
-func (d *descriptorReader) top(st kernel.FileStat, source string) posture.Fact[bool] {
+func (d *descriptorReader) top(f *posture.Fact[bool], st *kernel.FileStat, source string) {
 	if !d.p.Self && st.HasMountRoot && !st.MountRoot {
-		return posture.Failed[bool](source, source+": the auditor's own root directory is in the way")
+		f.Fail(source, source+": the auditor's own root directory is in the way")
+		return
 	}
-	return posture.Of(true, source, "")
+	f.Value = true
+	f.Know(source, "")
 }

@@ -14,9 +14,9 @@ import (
 // close, which the Go runtime makes too, since it is asked before anything is
 // known of a filter. It is no evidence: /proc is not verified for it.
 func Hint() (own posture.Thread, init posture.Fact[posture.IDs]) {
-	s := unverified("/proc/thread-self/status")
-	own = posture.Thread{TID: kernel.Gettid(), Caps: s.Caps, SeccompMode: s.SeccompMode, UID: plainIDs(s.UID), GID: plainIDs(s.GID)}
-	return own, plainIDs(unverified("/proc/1/status").UID)
+	own = unverified("/proc/thread-self/status").Thread
+	own.TID = kernel.Gettid()
+	return own, unverified("/proc/1/status").UID
 }
 
 // OwnSeccomp returns the seccomp mode of the calling thread, as Hint does: 0
@@ -25,20 +25,12 @@ func OwnSeccomp() (mode int, known bool) {
 	return unverified("/proc/thread-self/status").SeccompMode.Get()
 }
 
-func unverified(path string) procfs.Status {
+func unverified(path string) *procfs.Status {
 	b, err := procfs.ReadUnverified(path)
 	if err != nil {
 		return procfs.Unreadable(err)
 	}
-	var l procfs.Lines
-	l.Scan(b)
-	return l.Parse(path)
-}
-
-// plainIDs takes ids as they are shown, without a thought of user namespaces.
-func plainIDs(f posture.Fact[[4]uint32]) posture.Fact[posture.IDs] {
-	id := func(n int) posture.ID { return posture.ID{Value: f.Value[n], Outside: f.Value[n]} }
-	return posture.Carry(f, posture.IDs{Real: id(0), Effective: id(1), Saved: id(2), FS: id(3)})
+	return procfs.StatusOf(b, path)
 }
 
 // Host returns the kernel's release, and Go's word for the architecture. The

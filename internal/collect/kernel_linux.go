@@ -1,39 +1,39 @@
 package collect
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
-// views translates user and group ids.
-type views struct{ uid, gid idView }
-
 // askKernel fills Kernel: every fact of the calling thread, where it is the
 // target's, and the sets that capget(2) shows of the others.
-func (a *collector) askKernel(v views) {
-	var asked kernelSets
-	n := 1
+func (a *collector) askKernel(v *views) {
+	n, first := 0, 0
 	for i := range a.p.Classes {
 		n += len(a.p.Classes[i].TIDs)
 	}
-	a.p.Kernel = make([]posture.Thread, 0, n)
 	if a.self {
-		t := a.askSelf(v)
-		a.p.Kernel = append(a.p.Kernel, t)
+		first = 1
 	}
+	// The calling thread comes first, and is not among those of the classes
+	// where these could not be read.
+	threads := make([]posture.Thread, first, n+first)
+	if a.self {
+		a.askSelf(&threads[0], v)
+	}
+	var asked kernelSets
 	for i := range a.p.Classes {
 		for _, tid := range a.p.Classes[i].TIDs {
 			if a.self && tid == a.tid {
 				continue
 			}
-			t := posture.Thread{TID: tid}
-			asked.ask(a.c, tid, &t.Caps)
-			a.p.Kernel = append(a.p.Kernel, t)
+			threads = append(threads, posture.Thread{TID: tid})
+			asked.ask(a.c, tid, &threads[len(threads)-1].Caps)
 		}
 	}
+	a.p.Kernel = threads
 }
 
 // kernelSets asks capget(2), and keeps the facts made of an answer for the
@@ -49,36 +49,24 @@ const capgetSource = "capget(2)"
 func (k *kernelSets) ask(c *kernel.Calls, tid int, caps *posture.CapFacts) {
 	data, err := c.Capget(tid)
 	if err != nil {
-		failed := posture.Failed[posture.CapSet](capgetSource, err.Error())
-		caps.Effective, caps.Permitted, caps.Inheritable = failed, failed, failed
+		why := err.Error()
+		caps.Effective.Fail(capgetSource, why)
+		caps.Permitted.Fail(capgetSource, why)
+		caps.Inheritable.Fail(capgetSource, why)
 		return
 	}
 	if !k.have || k.data != data {
 		k.data, k.have = data, true
-		set := func(name string, v uint64) posture.Fact[posture.CapSet] {
-			return posture.Of(posture.CapSet(v), capgetSource, name+": "+hex16(v))
-		}
-		k.facts.Effective = set("effective", data.Effective)
-		k.facts.Permitted = set("permitted", data.Permitted)
-		k.facts.Inheritable = set("inheritable", data.Inheritable)
+		putSet(&k.facts.Effective, data.Effective, "effective: ")
+		putSet(&k.facts.Permitted, data.Permitted, "permitted: ")
+		putSet(&k.facts.Inheritable, data.Inheritable, "inheritable: ")
 	}
-	caps.Effective, caps.Permitted, caps.Inheritable = k.facts.Effective, k.facts.Permitted, k.facts.Inheritable
+	*caps = k.facts // the other sets are not asked there
 }
 
-// fact turns an answer and its error into a fact.
-func fact[T any](value T, err error, source string) posture.Fact[T] {
-	if err != nil {
-		return posture.Failed[T](source, err.Error())
-	}
-	return posture.Of(value, source, fmt.Sprint(value))
-}
-
-// capFact is fact for a set, written as the status file writes it.
-func capFact(v uint64, err error, source string) posture.Fact[posture.CapSet] {
-	if err != nil {
-		return posture.Failed[posture.CapSet](source, err.Error())
-	}
-	return posture.Of(posture.CapSet(v), source, hex16(v))
+func putSet(f *posture.Fact[posture.CapSet], set uint64, name string) {
+	f.Value = posture.CapSet(set)
+	f.Know(capgetSource, name+hex16(set))
 }
 
 // hex16 writes a set as the status file does.
@@ -91,7 +79,7 @@ func hex16(v uint64) string {
 }
 
 // decimals writes ids as the status file does, with spaces.
-func decimals(ids ...uint32) string {
+func decimals(ids []uint32) string {
 	buf := make([]byte, 0, 44)
 	for i, id := range ids {
 		if i > 0 {
@@ -103,35 +91,46 @@ func decimals(ids ...uint32) string {
 }
 
 // askSelf asks the kernel for everything that it answers the calling thread.
-func (a *collector) askSelf(v views) posture.Thread {
-	t := posture.Thread{TID: a.tid}
-	t.UID = v.uid.four(a.askIDs(a.c.Getresuid, a.c.FSUID, "getresuid(2), setfsuid(2)"))
-	t.GID = v.gid.four(a.askIDs(a.c.Getresgid, a.c.FSGID, "getresgid(2), setfsgid(2)"))
-	groups, err := a.c.Getgroups()
-	known := fact(groups, err, "getgroups(2)")
-	known.Raw = decimals(groups...)
-	t.Groups = v.gid.groups(known)
+func (a *collector) askSelf(t *posture.Thread, v *views) {
+	c := a.c
+	t.TID = a.tid
+	a.askIDs(&t.UID, c.Getresuid, c.FSUID, "getresuid(2), setfsuid(2)")
+	v.uid.four(&t.UID)
+	a.askIDs(&t.GID, c.Getresgid, c.FSGID, "getresgid(2), setfsgid(2)")
+	v.gid.four(&t.GID)
+	groups, err := c.Getgroups()
+	settle(&t.Groups.Origin, err, "getgroups(2)", decimals(groups))
+	t.Groups.Value = make([]posture.ID, len(groups))
+	for i, g := range groups {
+		t.Groups.Value[i].Outside = g
+	}
+	v.gid.groups(&t.Groups)
 	var sets kernelSets
-	sets.ask(a.c, 0, &t.Caps)
+	sets.ask(c, 0, &t.Caps)
 
-	bounding, last, err := a.c.BoundingSet()
-	t.Caps.Bounding = capFact(bounding, err, "prctl(PR_CAPBSET_READ)")
-	a.p.LastCapability = fact(last, err, "prctl(PR_CAPBSET_READ)")
+	const bounding = "prctl(PR_CAPBSET_READ)"
+	set, last, err := c.BoundingSet()
+	t.Caps.Bounding.Value = posture.CapSet(set)
+	settle(&t.Caps.Bounding.Origin, err, bounding, hex16(set))
+	a.p.LastCapability.Value = last
+	settle(&a.p.LastCapability.Origin, err, bounding, strconv.Itoa(last))
 	if err != nil {
 		last = 63
 	}
-	ambient, err := a.c.AmbientSet(last, ambientMayHave(&t.Caps))
-	t.Caps.Ambient = capFact(ambient, err, "prctl(PR_CAP_AMBIENT)")
+	set, err = c.AmbientSet(last, ambientMayHave(&t.Caps))
+	t.Caps.Ambient.Value = posture.CapSet(set)
+	settle(&t.Caps.Ambient.Origin, err, "prctl(PR_CAP_AMBIENT)", hex16(set))
 
-	bits, err := a.c.Securebits()
-	t.Securebits = fact(bits, err, "prctl(PR_GET_SECUREBITS)")
-	nnp, err := a.c.NoNewPrivs()
-	t.NoNewPrivs = fact(nnp, err, "prctl(PR_GET_NO_NEW_PRIVS)")
-	dumpable, err := a.c.Dumpable()
-	t.Dumpable = fact(dumpable, err, "prctl(PR_GET_DUMPABLE)")
-	t.SeccompMode = a.askSeccomp()
-	return t
+	t.Securebits.Value, err = c.Securebits()
+	settle(&t.Securebits.Origin, err, securebitsSource, strconv.Itoa(int(t.Securebits.Value)))
+	t.NoNewPrivs.Value, err = c.NoNewPrivs()
+	settle(&t.NoNewPrivs.Origin, err, "prctl(PR_GET_NO_NEW_PRIVS)", strconv.FormatBool(t.NoNewPrivs.Value))
+	t.Dumpable.Value, err = c.Dumpable()
+	settle(&t.Dumpable.Origin, err, "prctl(PR_GET_DUMPABLE)", strconv.Itoa(t.Dumpable.Value))
+	a.askSeccomp(&t.SeccompMode)
 }
+
+const securebitsSource = "prctl(PR_GET_SECUREBITS)"
 
 // ambientMayHave is what an ambient set can hold: nothing that is not permitted
 // and inheritable too, capabilities(7).
@@ -147,27 +146,24 @@ func ambientMayHave(c *posture.CapFacts) uint64 {
 // askSeccomp asks for the mode. A thread in strict mode would be killed for
 // it, so its status is looked at first. Without a status the calls made
 // before it were survived, which strict mode allows none of.
-func (a *collector) askSeccomp() posture.Fact[int] {
+func (a *collector) askSeccomp(f *posture.Fact[int]) {
 	const source = "prctl(PR_GET_SECCOMP)"
-	for i := range a.p.Classes {
-		for _, tid := range a.p.Classes[i].TIDs {
-			if mode, known := a.p.Classes[i].SeccompMode.Get(); tid == a.tid && known && mode == 1 {
-				return posture.Failed[int](source, source+": not asked in strict mode, which kills for it")
-			}
-		}
+	if t := classOfThread(a.p, a.tid); t != nil && t.SeccompMode.State == posture.Known && t.SeccompMode.Value == 1 {
+		f.Fail(source, source+": not asked in strict mode, which kills for it")
+		return
 	}
-	mode, err := a.c.SeccompMode()
-	return fact(mode, err, source)
+	var err error
+	f.Value, err = a.c.SeccompMode()
+	settle(&f.Origin, err, source, strconv.Itoa(f.Value))
 }
 
-func (a *collector) askIDs(three func() ([3]uint32, error), fs func() (uint32, error), source string) posture.Fact[[4]uint32] {
+// askIDs leaves the ids as they are seen, to be translated.
+func (a *collector) askIDs(f *posture.Fact[posture.IDs], three func() ([3]uint32, error), fs func() (uint32, error), source string) {
 	ids, err := three()
-	if err != nil {
-		return posture.Failed[[4]uint32](source, err.Error())
+	var fsID uint32
+	if err == nil {
+		fsID, err = fs()
 	}
-	fsID, err := fs()
-	if err != nil {
-		return posture.Failed[[4]uint32](source, err.Error())
-	}
-	return posture.Of([4]uint32{ids[0], ids[1], ids[2], fsID}, source, decimals(ids[0], ids[1], ids[2], fsID))
+	f.Value.Real.Outside, f.Value.Effective.Outside, f.Value.Saved.Outside, f.Value.FS.Outside = ids[0], ids[1], ids[2], fsID
+	settle(&f.Origin, err, source, decimals(append(ids[:], fsID)))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -59,11 +60,11 @@ func observe(ctx context.Context, pid int, o Options) (*posture.Process, error) 
 // where the kernel has none; the start time stands alone then.
 func (a *collector) hold() (int, error) {
 	fd, err := a.c.PidfdOpen(a.p.PID)
-	denied := new(kernel.DeniedError)
+	_, denied := err.(*kernel.DeniedError)
 	switch {
 	case err == nil:
 		return fd, nil
-	case errors.As(err, &denied), errors.Is(err, syscall.ENOSYS):
+	case denied, errors.Is(err, syscall.ENOSYS):
 		return -1, nil
 	case errors.Is(err, syscall.ESRCH):
 		return -1, ErrNoProcess
@@ -117,7 +118,8 @@ func (a *collector) otherThreads() error {
 		return ErrZombie // all that is listed are threads that have ended
 	}
 	_, last, err := a.c.BoundingSet()
-	a.p.LastCapability = fact(last, err, "prctl(PR_CAPBSET_READ)")
+	a.p.LastCapability.Value = last
+	settle(&a.p.LastCapability.Origin, err, "prctl(PR_CAPBSET_READ)", strconv.Itoa(last))
 	return nil
 }
 
@@ -162,7 +164,8 @@ func (a *collector) still(held int) error {
 		return err
 	}
 	a.task = task
-	now, err := a.readStat()
+	var now procfs.Stat
+	err = a.readStat(&now)
 	switch {
 	case gone(err):
 		return ErrEnded

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -21,39 +20,37 @@ func (a *collector) root() {
 	// The roots come first: looking into a namespace takes a thread that ends
 	// with another root directory than the process has.
 	roots := a.roots()
-	var common rootEvidence
-	a.mountNamespace(&common)
-	first := true
-	for _, at := range roots {
-		e := common
-		e.target, e.readOnly = at.stat, at.readOnly
-		r := decideRoot(e)
-		if first {
-			a.p.Root, first = r, false
+	var e rootEvidence
+	a.mountNamespace(&e)
+	for i := range roots {
+		e.target, e.readOnly = roots[i].place, roots[i].readOnly
+		r := decideRoot(&e)
+		if i == 0 {
+			a.p.Root = *r
 		} else {
-			a.p.Root = worstRoot(a.p.Root, r)
+			worsen(&a.p.Root, r)
 		}
 	}
 }
 
-// place is one root directory.
-type place struct {
-	stat     posture.Fact[kernel.FileStat]
+// rootDirectory is one root directory, and whether its mount is read-only.
+type rootDirectory struct {
+	place
 	readOnly posture.Fact[bool]
 }
 
 // roots returns the different root directories among the threads: that of
 // the leader, or of the calling thread, comes first.
-func (a *collector) roots() []place {
+func (a *collector) roots() []*rootDirectory {
 	if a.task == nil {
-		fd, err := kernel.Open(kernel.CurrentDir, "/", kernel.OpenPath|kernel.OpenDirectory, "/")
-		return []place{a.place(fd, err, "/")}
+		fd, err := kernel.Open(kernel.CurrentDir, "/", kernel.OpenPath|kernel.OpenDirectory, "")
+		return []*rootDirectory{a.rootAt(fd, err, "/")}
 	}
 	first := a.p.PID
 	if len(a.p.Classes) > 0 {
 		first = a.p.Classes[0].TID
 	}
-	out := []place{a.rootOf(first)}
+	out := []*rootDirectory{a.rootOf(first)}
 	for i := range a.p.Classes {
 		for _, tid := range a.p.Classes[i].TIDs {
 			if tid == first {
@@ -70,73 +67,82 @@ func (a *collector) roots() []place {
 	return out
 }
 
-func (p place) same(q place) bool {
-	a, ok1 := p.stat.Get()
-	b, ok2 := q.stat.Get()
-	return ok1 && ok2 && a == b
+func (p *rootDirectory) same(q *rootDirectory) bool {
+	return bothKnown(&p.Origin, &q.Origin) && p.Value == q.Value
 }
 
-func (p place) ended() bool { return p.stat.Err == errThreadEnded.Error() }
+func (p *rootDirectory) ended() bool { return p.Err == errThreadEnded.Error() }
 
 var errThreadEnded = errors.New("the thread has ended")
 
-func (a *collector) rootOf(tid int) place {
+func (a *collector) rootOf(tid int) *rootDirectory {
 	name := strconv.Itoa(tid) + "/root"
 	fd, err := a.task.Follow(name)
 	if gone(err) {
 		err = errThreadEnded
 	}
-	return a.place(fd, err, a.task.Path()+"/"+name)
+	return a.rootAt(fd, err, a.task.Path()+"/"+name)
 }
 
-func (a *collector) place(fd int, err error, source string) place {
+// rootAt looks at the root directory open at fd, which is closed then. err
+// says why there is none.
+func (a *collector) rootAt(fd int, err error, source string) *rootDirectory {
+	p := new(rootDirectory)
 	if err != nil {
-		return place{posture.Failed[kernel.FileStat](source, err.Error()), posture.Failed[bool](source, err.Error())}
+		p.Fail(source, err.Error())
+		p.readOnly.Fail(source, err.Error())
+		return p
 	}
 	defer kernel.Close(fd)
-	p := place{stat: a.statFact(fd, source)}
+	a.statPlace(&p.place, fd, source)
 	fs, err := a.c.Statfs(fd, source)
-	p.readOnly = fact(fs.ReadOnly, err, source)
-	if err == nil {
-		p.readOnly.Raw = map[bool]string{true: "read-only mount", false: "writable mount"}[fs.ReadOnly]
+	raw := "writable mount"
+	if p.readOnly.Value = fs.ReadOnly; fs.ReadOnly {
+		raw = "read-only mount"
 	}
+	settle(&p.readOnly.Origin, err, source, raw)
 	return p
 }
 
-func (a *collector) statFact(fd int, source string) posture.Fact[kernel.FileStat] {
+func (a *collector) statPlace(f *place, fd int, source string) {
 	st, err := a.c.Stat(fd, source)
-	return fileStatFact(st, err, source)
+	setPlace(f, st, err, source)
 }
 
-func fileStatFact(st kernel.FileStat, err error, source string) posture.Fact[kernel.FileStat] {
-	if err != nil {
-		return posture.Failed[kernel.FileStat](source, err.Error())
-	}
-	raw := fmt.Sprintf("device %d:%d, inode %d", kernel.Major(st.Dev), kernel.Minor(st.Dev), st.Ino)
+func setPlace(f *place, st kernel.FileStat, err error, source string) {
+	f.Value = st
+	settle(&f.Origin, err, source, describePlace(&st))
+}
+
+func describePlace(st *kernel.FileStat) string {
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	raw := "device " + number(uint64(kernel.Major(st.Dev))) + ":" + number(uint64(kernel.Minor(st.Dev))) + ", inode " + number(st.Ino)
 	if st.HasMountID {
-		raw += fmt.Sprintf(", mount %d", st.MountID)
+		raw += ", mount " + number(st.MountID)
 	}
 	if st.HasMountRoot && !st.MountRoot {
 		raw += ", not the root of a mount"
 	}
-	return posture.Of(st, source, raw)
+	return raw
 }
 
 // mountNamespace fills what the target's root is compared with.
 func (a *collector) mountNamespace(e *rootEvidence) {
 	if a.task == nil {
-		e.machine = posture.Failed[kernel.FileStat]("/proc", a.noTask.Error())
-		e.namespace, e.shared = e.machine, posture.Carry(e.machine, false)
+		why := a.noTask.Error()
+		e.machine.Fail("/proc", why)
+		e.namespace.Fail("/proc", why)
+		e.shared.Fail("/proc", why)
 		return
 	}
 	path := a.leader("ns/mnt")
-	source := a.task.Path() + "/" + path
 	link, err := a.task.Readlink(path)
-	e.shared = fact(link == initialMountNamespace, err, source)
-	e.namespace = a.namespaceRoot(path, source)
-	if link == initialMountNamespace && e.namespace.State == posture.Known {
+	e.shared.Value = link == initialMountNamespace
+	settle(&e.shared.Origin, err, a.task.Path()+"/"+path, link)
+	a.rootIn(&e.namespace, a.task, path)
+	if e.shared.Value && e.namespace.State == posture.Known {
 		e.machine = e.namespace
 		return
 	}
-	e.machine = a.machineRoot(e, link)
+	a.machineRoot(e, link)
 }

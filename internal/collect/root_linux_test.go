@@ -45,7 +45,7 @@ func TestDecideRoot(t *testing.T) {
 		{"no mount ids, nothing in sight", rootEvidence{old(1, 7), unseen, unseen, unknown, no}, unknown, unknown},
 		{"unreadable", rootEvidence{unseen, at(1, 2, 9, true), at(1, 2, 9, true), yes, no}, unknown, unknown},
 	} {
-		r := decideRoot(c.e)
+		r := decideRoot(&c.e)
 		same := func(a, b posture.Fact[bool]) bool {
 			return a.State == b.State && (a.State != posture.Known || a.Value == b.Value)
 		}
@@ -64,7 +64,8 @@ func TestWorstRoot(t *testing.T) {
 	for _, c := range []struct{ a, b, want posture.Fact[bool] }{
 		{good, good, good}, {good, bad, bad}, {bad, good, bad}, {good, unknown, unknown}, {unknown, good, unknown}, {unknown, bad, bad}, {bad, unknown, bad},
 	} {
-		if got := worst(c.a, c.b, true); got != c.want {
+		got := c.a
+		if worst(&got, &c.b, true); got != c.want {
 			t.Errorf("%v %v: %v, want %v", c.a, c.b, got, c.want)
 		}
 	}

@@ -113,7 +113,7 @@ func (a *collector) selfThreads() error {
 // readThreads returns nil without an error where there is no way to the threads.
 func (a *collector) readThreads() (*threadSet, error) {
 	if a.task == nil {
-		a.p.Threads = posture.Failed[int]("/proc", a.noTask.Error())
+		a.p.Threads.Fail("/proc", a.noTask.Error())
 		return nil, nil
 	}
 	set := newThreadSet(a.c, a.task, a.p.PID, &a.buf)
@@ -130,20 +130,18 @@ func (a *collector) withoutProc() {
 	if len(a.p.Classes) > 0 || len(a.p.Kernel) == 0 {
 		return
 	}
-	t := a.p.Kernel[0]
 	cause := a.p.Threads.Why() // the directory is there and could not be listed
 	if a.noTask != nil {
 		cause = a.noTask.Error()
 	}
-	why := "only /proc shows it: " + cause
-	t.SeccompFilters = posture.Failed[int]("/proc", why)
-	t.NSpid = posture.Failed[[]int]("/proc", why)
-	t.TracerPID = posture.Failed[int]("/proc", why)
-	t.Umask = posture.Failed[uint32]("/proc", why)
-	t.CoreDumping = posture.Failed[bool]("/proc", why)
-	t.StoreBypass = posture.Failed[string]("/proc", why)
-	t.IndirectBranch = posture.Failed[string]("/proc", why)
-	a.p.Classes = []posture.Class{{Thread: t, TIDs: []int{t.TID}}}
+	a.p.Classes = []posture.Class{{Thread: a.p.Kernel[0], TIDs: []int{a.tid}}}
+	t := &a.p.Classes[0].Thread
+	for _, fact := range []*posture.Origin{
+		&t.SeccompFilters.Origin, &t.NSpid.Origin, &t.TracerPID.Origin, &t.Umask.Origin,
+		&t.CoreDumping.Origin, &t.StoreBypass.Origin, &t.IndirectBranch.Origin,
+	} {
+		fact.Fail("/proc", "only /proc shows it: "+cause)
+	}
 	a.p.Limits = append(a.p.Limits, "without /proc only the calling thread could be observed: "+cause)
 }
 
@@ -153,13 +151,14 @@ func (a *collector) ownAnswers() {
 	if len(a.p.Kernel) == 0 {
 		return
 	}
-	own := a.p.Kernel[0]
+	own := &a.p.Kernel[0]
 	for i := range a.p.Classes {
 		c := &a.p.Classes[i]
 		c.Dumpable = own.Dumpable
-		c.Securebits = posture.Failed[uint32]("prctl(PR_GET_SECUREBITS)", "prctl(PR_GET_SECUREBITS): only a thread itself can read its securebits")
 		if len(c.TIDs) == 1 && c.TIDs[0] == own.TID {
 			c.Securebits = own.Securebits
+		} else {
+			c.Securebits.Fail(securebitsSource, securebitsSource+": only a thread itself can read its securebits")
 		}
 	}
 }

@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"syscall"
@@ -29,22 +28,29 @@ type threadSet struct {
 
 	classes []*class
 	// byKey finds a class by the raw lines that make it.
-	byKey map[string]int
-	// seen are threads that are read, or known to be zombies: those are false.
-	seen map[int]bool
+	byKey map[string]*class
+	// seen are the threads that were read, in ascending order.
+	seen []seenThread
 	// missing counts how often a listed thread was not found.
 	missing map[int]int
 	count   posture.Fact[int]
 
-	buf  *procfs.Buffer
-	key  []byte
-	list []int
+	buf   *procfs.Buffer
+	lines procfs.Lines
+	key   []byte
+	list  []int
+}
+
+// seenThread is a thread that was read, and whether it lives: a zombie does not.
+type seenThread struct {
+	tid   int
+	lives bool
 }
 
 // class is a group of threads whose status files differ only in numbers of
 // the thread itself.
 type class struct {
-	status procfs.Status
+	status *procfs.Status
 	// tid is the thread whose status it is, tids are all of the class.
 	tid  int
 	tids []int
@@ -53,8 +59,30 @@ type class struct {
 func newThreadSet(c *kernel.Calls, task *procfs.Dir, pid int, buf *procfs.Buffer) *threadSet {
 	return &threadSet{
 		c: c, task: task, pid: pid, buf: buf,
-		byKey: map[string]int{}, seen: map[int]bool{}, missing: map[int]int{}, key: make([]byte, 0, 512),
+		byKey: map[string]*class{}, missing: map[int]int{}, key: make([]byte, 0, 1024),
+		seen: make([]seenThread, 0, 16), list: make([]int, 0, 16),
 	}
+}
+
+// find returns where a thread is among those seen, or would be.
+func (t *threadSet) find(tid int) (at int, found bool) {
+	low, high := 0, len(t.seen)
+	for low < high {
+		if middle := (low + high) / 2; t.seen[middle].tid < tid {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, low < len(t.seen) && t.seen[low].tid == tid
+}
+
+// see marks a thread, which was not seen yet, as seen.
+func (t *threadSet) see(tid int, lives bool) {
+	at, _ := t.find(tid)
+	t.seen = append(t.seen, seenThread{})
+	copy(t.seen[at+1:], t.seen[at:])
+	t.seen[at] = seenThread{tid, lives}
 }
 
 // read reads the thread set until it stands still: a listing that holds no
@@ -63,7 +91,7 @@ func (t *threadSet) read(ctx context.Context) error {
 	source := t.task.Path()
 	for range maxRounds {
 		if err := ctx.Err(); err != nil {
-			t.count = posture.Failed[int](source, fmt.Sprintf("%s: %v while the thread set was read", source, err))
+			t.count.Fail(source, source+": "+err.Error()+" while the thread set was read")
 			return nil
 		}
 		var err error
@@ -71,7 +99,7 @@ func (t *threadSet) read(ctx context.Context) error {
 			if gone(err) {
 				return err
 			}
-			t.count = posture.Failed[int](source, err.Error())
+			t.count.Fail(source, err.Error())
 			return nil
 		}
 		slices.Sort(t.list)
@@ -80,7 +108,7 @@ func (t *threadSet) read(ctx context.Context) error {
 			return nil
 		}
 	}
-	t.count = posture.Failed[int](source, source+": the thread set kept changing while it was read")
+	t.count.Fail(source, source+": the thread set kept changing while it was read")
 	return nil
 }
 
@@ -89,19 +117,23 @@ func (t *threadSet) read(ctx context.Context) error {
 func (t *threadSet) readNew() bool {
 	anyNew := false
 	// The leader first: a class that it is in takes its status.
-	if at, found := slices.BinarySearch(t.list, t.pid); found {
-		if _, seen := t.seen[t.pid]; !seen {
-			t.readThread(t.list[at])
-			anyNew = true
-		}
+	if _, listed := slices.BinarySearch(t.list, t.pid); listed {
+		anyNew = t.readOnce(t.pid)
 	}
 	for _, tid := range t.list {
-		if _, seen := t.seen[tid]; !seen && tid != t.pid {
-			t.readThread(tid)
+		if t.readOnce(tid) {
 			anyNew = true
 		}
 	}
 	return anyNew
+}
+
+func (t *threadSet) readOnce(tid int) bool {
+	_, found := t.find(tid)
+	if !found {
+		t.readThread(tid)
+	}
+	return !found
 }
 
 // counted compares the listing with the number of threads that the kernel
@@ -114,21 +146,27 @@ func (t *threadSet) counted() bool {
 
 // settle drops the threads that have ended since they were read.
 func (t *threadSet) settle() {
-	for i := range t.classes {
-		c := t.classes[i]
-		c.tids = slices.DeleteFunc(c.tids, func(tid int) bool {
-			_, found := slices.BinarySearch(t.list, tid)
-			return !found
-		})
+	classes := t.classes[:0]
+	for _, c := range t.classes {
+		tids := c.tids[:0]
+		for _, tid := range c.tids {
+			if _, listed := slices.BinarySearch(t.list, tid); listed {
+				tids = append(tids, tid)
+			}
+		}
+		if c.tids = tids; len(tids) > 0 {
+			classes = append(classes, c)
+		}
 	}
-	t.classes = slices.DeleteFunc(t.classes, func(c *class) bool { return len(c.tids) == 0 })
+	t.classes = classes
 	n := 0
 	for _, tid := range t.list {
-		if t.seen[tid] {
+		if at, found := t.find(tid); found && t.seen[at].lives {
 			n++
 		}
 	}
-	t.count = posture.Of(n, t.task.Path(), strconv.Itoa(n)+" threads")
+	t.count.Value = n
+	t.count.Know(t.task.Path(), strconv.Itoa(n)+" threads")
 }
 
 // gone says that an error means that a thread or process has ended.
@@ -137,11 +175,12 @@ func gone(err error) bool {
 }
 
 func (t *threadSet) readThread(tid int) {
-	name := strconv.Itoa(tid) + "/status"
+	var room [32]byte
+	name := string(append(strconv.AppendInt(room[:0], int64(tid), 10), "/status"...))
 	data, err := t.task.Read(name, t.buf)
 	switch {
 	case err == nil:
-		t.add(tid, data)
+		t.add(tid, data, name)
 	case gone(err) && t.missing[tid] < maxMissing:
 		t.missing[tid]++ // it will not be in the next listing, if it has ended
 	default:
@@ -150,38 +189,39 @@ func (t *threadSet) readThread(tid int) {
 }
 
 // add puts a thread into the class of its posture, and parses its status
-// only where it is the first of its class.
-func (t *threadSet) add(tid int, data []byte) {
-	var l procfs.Lines
+// only where it is the first of its class. name is that of the status file.
+func (t *threadSet) add(tid int, data []byte, name string) {
+	l := &t.lines
 	l.Scan(data)
 	if s, ok := l.State(); ok && (s == 'Z' || s == 'X' || s == 'x') {
-		t.seen[tid] = false
+		t.see(tid, false)
 		return
 	}
-	source := t.task.Path() + "/" + strconv.Itoa(tid) + "/status"
+	key, classable := l.AppendPosture(t.key[:0])
+	t.key = key
 	gotTID, gotPID, ok := l.IDs()
-	if !ok || gotTID != tid || gotPID != t.pid {
-		if _, whole := l.AppendPosture(nil); whole {
-			t.addFailed(tid, fmt.Errorf("%s: does not say that it is about thread %d of process %d", source, tid, t.pid))
-			return
-		}
+	if classable && (!ok || gotTID != tid || gotPID != t.pid) {
+		t.addFailed(tid, errors.New(t.task.Path()+"/"+name+": does not say that it is about thread "+strconv.Itoa(tid)+" of process "+strconv.Itoa(t.pid)))
+		return
 	}
-	t.seen[tid] = true
-	var classable bool
-	t.key, classable = l.AppendPosture(t.key[:0])
+	if c := t.byKey[string(key)]; classable && c != nil {
+		t.see(tid, true)
+		c.tids = append(c.tids, tid)
+		return
+	}
+	c := t.addClass(tid, l.Parse(t.task.Path()+"/"+name))
 	if classable {
-		if i, ok := t.byKey[string(t.key)]; ok {
-			t.classes[i].tids = append(t.classes[i].tids, tid)
-			return
-		}
-		t.byKey[string(t.key)] = len(t.classes)
+		t.byKey[string(key)] = c
 	}
-	t.classes = append(t.classes, &class{l.Parse(source), tid, []int{tid}})
 }
 
-func (t *threadSet) addFailed(tid int, err error) {
-	t.seen[tid] = true
-	t.classes = append(t.classes, &class{procfs.Unreadable(err), tid, []int{tid}})
+func (t *threadSet) addFailed(tid int, err error) { t.addClass(tid, procfs.Unreadable(err)) }
+
+func (t *threadSet) addClass(tid int, status *procfs.Status) *class {
+	t.see(tid, true)
+	c := &class{status, tid, append(make([]int, 0, 8), tid)}
+	t.classes = append(t.classes, c)
+	return c
 }
 
 // order puts the leader's class first, and then those of lower numbers.
@@ -191,7 +231,7 @@ func (t *threadSet) order() {
 		slices.Sort(c.tids)
 		if _, there := slices.BinarySearch(c.tids, c.tid); !there {
 			// Its thread has ended since; only its own number was its alone.
-			c.status.NSpid = posture.Failed[[]int]("", "read of thread "+strconv.Itoa(c.tid)+", which has ended")
+			c.status.NSpid.Fail("", "read of thread "+strconv.Itoa(c.tid)+", which has ended")
 			c.tid = c.tids[0]
 		}
 	}

@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func known(entries ...posture.MapEntry) posture.Fact[[]posture.MapEntry] {
-	return posture.Of(entries, "test", "")
+func known(entries ...posture.MapEntry) *idMap {
+	m := posture.Of(entries, "test", "")
+	return &m
 }
 
 func TestIDView(t *testing.T) {
 	full := known(posture.MapEntry{Inside: 0, Outside: 0, Size: noID})
 	half := known(posture.MapEntry{Inside: 0, Outside: 100000, Size: 65536})
-	var unread posture.Fact[[]posture.MapEntry]
-	absent := posture.None[[]posture.MapEntry]("", "")
+	unread, absent := new(idMap), &idMap{Origin: posture.Origin{State: posture.Absent}}
 	for _, c := range []struct {
 		name string
 		v    idView
@@ -48,7 +48,7 @@ func TestIDView(t *testing.T) {
 		{"not told whose", idView{m: half, own: half, unknown: "x"}, 100000, "?"},
 	} {
 		got := "?"
-		if id, err := c.v.id(c.seen); err == nil {
+		if id, why := c.v.id(c.seen); why == "" {
 			got = strconv.FormatUint(uint64(id.Value), 10)
 			if id.Unmapped {
 				got += " unmapped"

@@ -1,28 +1,31 @@
 package collect
 
 import (
-	"fmt"
-	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 )
 
+// views translates user and group ids.
+type views struct{ uid, gid idView }
+
 // views finds out how ids are to be translated, and fills UserNamespace.
-func (a *collector) views() views {
+func (a *collector) views() *views {
 	ns := &a.p.UserNamespace
 	if a.task == nil {
-		ns.UIDMap = posture.Failed[[]posture.MapEntry]("/proc", a.noTask.Error())
-		ns.GIDMap = posture.Failed[[]posture.MapEntry]("/proc", a.noTask.Error())
+		why := a.noTask.Error()
+		ns.UIDMap.Fail("/proc", why)
+		ns.GIDMap.Fail("/proc", why)
 	} else {
-		ns.UIDMap = a.readMap(a.task, a.p.PID, "uid_map")
-		ns.GIDMap = a.readMap(a.task, a.p.PID, "gid_map")
+		a.readMap(&ns.UIDMap, a.task, a.p.PID, "uid_map")
+		a.readMap(&ns.GIDMap, a.task, a.p.PID, "gid_map")
 	}
 	if a.self {
 		ns.Same = posture.Of(true, "the audited process itself", "")
-		return views{
-			uid: idView{same: true, m: ns.UIDMap, own: ns.UIDMap},
-			gid: idView{same: true, m: ns.GIDMap, own: ns.GIDMap},
+		return &views{
+			uid: idView{same: true, m: &ns.UIDMap, own: &ns.UIDMap},
+			gid: idView{same: true, m: &ns.GIDMap, own: &ns.GIDMap},
 		}
 	}
 	return a.otherViews()
@@ -30,71 +33,77 @@ func (a *collector) views() views {
 
 // otherViews compares the target's user namespace with our own: by its link,
 // which takes ptrace access, else by the maps.
-func (a *collector) otherViews() views {
+func (a *collector) otherViews() *views {
 	ns := &a.p.UserNamespace
-	ownUID, ownGID, link := a.ownMaps()
-	v := views{uid: idView{m: ns.UIDMap, own: ownUID}, gid: idView{m: ns.GIDMap, own: ownGID}}
+	own, link := a.ownMaps()
+	v := &views{uid: idView{m: &ns.UIDMap, own: &own.UIDMap}, gid: idView{m: &ns.GIDMap, own: &own.GIDMap}}
 	source := a.task.Path() + "/" + a.leader("ns/user")
 	theirs, err := a.task.Readlink(a.leader("ns/user"))
+	same := &ns.Same
 	switch {
 	case err == nil && link != "":
-		ns.Same = posture.Of(theirs == link, source, theirs)
+		same.Value = theirs == link
+		same.Know(source, theirs)
 	case ns.UIDMap.State == posture.Absent:
-		ns.Same = posture.Of(true, ns.UIDMap.Source, "no user namespaces in this kernel")
-	case differ(ns.UIDMap, ownUID) || differ(ns.GIDMap, ownGID):
+		same.Value = true
+		same.Know(ns.UIDMap.Source, "no user namespaces in this kernel")
+	case differ(&ns.UIDMap, &own.UIDMap) || differ(&ns.GIDMap, &own.GIDMap):
 		// One reader reads one map for one user namespace.
-		ns.Same = posture.Of(false, ns.UIDMap.Source, ns.UIDMap.Raw)
+		same.Value = false
+		same.Know(ns.UIDMap.Source, ns.UIDMap.Raw)
+	case err != nil:
+		same.Fail(source, source+": "+err.Error())
 	default:
-		ns.Same = posture.Failed[bool](source, fmt.Sprintf("%s: %v", source, err))
+		same.Fail(source, source+": the link of the auditor's own is not readable")
 	}
-	same, known := ns.Same.Get()
-	v.uid.decide(same, known, ns.Same)
-	v.gid.decide(same, known, ns.Same)
+	v.uid.decide(same)
+	v.gid.decide(same)
 	return v
 }
 
-func differ(a, b posture.Fact[[]posture.MapEntry]) bool {
-	return a.State == posture.Known && b.State == posture.Known && !reflect.DeepEqual(a.Value, b.Value)
+func differ(a, b *idMap) bool {
+	return bothKnown(&a.Origin, &b.Origin) && !slices.Equal(a.Value, b.Value)
 }
 
 // decide settles how the view translates. A map of all ids, each as itself,
 // needs no answer: both ways come out the same.
-func (v *idView) decide(same, known bool, f posture.Fact[bool]) {
-	v.same = same
+func (v *idView) decide(same *posture.Fact[bool]) {
+	known := same.State == posture.Known
+	v.same = known && same.Value
 	if !known && !(whole(v.m) && whole(v.own)) {
-		v.unknown = "cannot tell whose user namespace the ids belong to: " + f.Why()
+		v.unknown = "cannot tell whose user namespace the ids belong to: " + same.Why()
 	}
 }
 
 // ownMaps reads our own maps and the link of our own user namespace.
-func (a *collector) ownMaps() (uid, gid posture.Fact[[]posture.MapEntry], link string) {
+func (a *collector) ownMaps() (own *posture.UserNamespace, link string) {
+	own = new(posture.UserNamespace)
 	pid := a.proc.Self()
 	task, err := a.proc.Task(pid)
 	if err != nil {
-		failed := posture.Failed[[]posture.MapEntry]("/proc", err.Error())
-		return failed, failed, ""
+		own.UIDMap.Fail("/proc", err.Error())
+		own.GIDMap.Fail("/proc", err.Error())
+		return own, ""
 	}
 	defer task.Close()
-	link, err = task.Readlink(strconv.Itoa(pid) + "/ns/user")
-	if err != nil {
+	if link, err = task.Readlink(strconv.Itoa(pid) + "/ns/user"); err != nil {
 		link = ""
 	}
-	return a.readMap(task, pid, "uid_map"), a.readMap(task, pid, "gid_map"), link
+	a.readMap(&own.UIDMap, task, pid, "uid_map")
+	a.readMap(&own.GIDMap, task, pid, "gid_map")
+	return own, link
 }
 
 // postures turns the classes of status files into classes of postures.
-func (t *threadSet) postures(v views) []posture.Class {
-	out := make([]posture.Class, 0, len(t.classes))
-	for i := range t.classes {
-		c := t.classes[i]
-		s := &c.status
-		out = append(out, posture.Class{TIDs: c.tids, Thread: posture.Thread{
-			TID: c.tid,
-			UID: v.uid.four(s.UID), GID: v.gid.four(s.GID), Groups: v.gid.groups(s.Groups), Caps: s.Caps,
-			NoNewPrivs: s.NoNewPrivs, SeccompMode: s.SeccompMode, SeccompFilters: s.SeccompFilters,
-			NSpid: s.NSpid, TracerPID: s.TracerPID, Umask: s.Umask, CoreDumping: s.CoreDumping,
-			StoreBypass: s.StoreBypass, IndirectBranch: s.IndirectBranch,
-		}})
+func (t *threadSet) postures(v *views) []posture.Class {
+	out := make([]posture.Class, len(t.classes))
+	for i, c := range t.classes {
+		th := &c.status.Thread
+		th.TID = c.tid
+		v.uid.four(&th.UID)
+		v.gid.four(&th.GID)
+		v.gid.groups(&th.Groups)
+		out[i].Thread, out[i].TIDs = *th, c.tids
 	}
 	return out
 }

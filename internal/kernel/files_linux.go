@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"strconv"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,21 +25,21 @@ const (
 	procMagic = unix.PROC_SUPER_MAGIC
 )
 
-// Open opens a file for reading by openat(2), close-on-exec. shown names the
-// file in errors.
-func Open(dir int, path string, flags int, shown string) (int, error) {
-	fd := -1
-	err := retry(func() (err error) {
-		fd, err = unix.Openat(dir, path, flags|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
-		return err
-	})
-	return fd, wrap("openat(2)", shown, err)
+// Open opens a file for reading by openat(2), close-on-exec. under names the
+// directory in errors; it is empty where path says all.
+func Open(dir int, path string, flags int, under string) (int, error) {
+	var room pathRoom
+	fd, errno := invoke(unix.SYS_OPENAT, dir, room.terminated(path), uintptr(flags|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_LARGEFILE), 0, nil)
+	if errno != 0 {
+		return -1, fail("openat(2)", Within(under, path), errno)
+	}
+	return fd, nil
 }
 
 // OpenBeneath opens a file under dir by openat2(2), Linux 5.6, and fails with
 // EXDEV where something is mounted over any part of the path, and with ELOOP
-// at a magic link.
-func (c *Calls) OpenBeneath(dir int, path string, flags int, shown string) (int, error) {
+// at a magic link. under names the directory in errors.
+func (c *Calls) OpenBeneath(dir int, path string, flags int, under string) (int, error) {
 	if err := c.gate(callOpenat2); err != nil {
 		return -1, err
 	}
@@ -46,16 +47,26 @@ func (c *Calls) OpenBeneath(dir int, path string, flags int, shown string) (int,
 	if flags&unix.O_PATH == 0 {
 		how.Flags |= unix.O_NOCTTY
 	}
-	fd := -1
-	var err error
-	for try := 0; try < 64; try++ {
+	var room pathRoom
+	p := room.terminated(path)
+	for try := 0; ; try++ {
+		fd, _, errno := unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(p), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+		switch {
+		case errno == 0:
+			return int(fd), nil
 		// EAGAIN: a rename or mount elsewhere raced with the lookup.
-		fd, err = unix.Openat2(dir, path, &how)
-		if err != unix.EINTR && err != unix.EAGAIN {
-			break
+		case errno != unix.EINTR && errno != unix.EAGAIN, try == 64:
+			return -1, c.fail(callOpenat2, Within(under, path), errno)
 		}
 	}
-	return fd, wrap("openat2(2)", shown, err)
+}
+
+// Within names a file by its directory, where that is told, and its name.
+func Within(under, name string) string {
+	if under == "" {
+		return name
+	}
+	return under + "/" + name
 }
 
 // Close closes a descriptor. Nothing was written through it, so that there is
@@ -66,15 +77,11 @@ func Close(fd int) {
 	}
 }
 
-// Read is read(2).
-func Read(fd int, buf []byte, shown string) (int, error) {
-	n := 0
-	err := retry(func() (err error) {
-		n, err = unix.Read(fd, buf)
-		return err
-	})
-	if err != nil {
-		return 0, wrap("read(2)", shown, err)
+// Read is read(2). under and name tell the file in errors.
+func Read(fd int, buf []byte, under, name string) (int, error) {
+	n, errno := invoke(unix.SYS_READ, fd, unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)), 0, nil)
+	if errno != 0 {
+		return 0, fail("read(2)", Within(under, name), errno)
 	}
 	return n, nil
 }
@@ -84,22 +91,25 @@ func (c *Calls) Seek(fd int, pos int64, shown string) error {
 	if err := c.gate(callLseek); err != nil {
 		return err
 	}
-	_, err := unix.Seek(fd, pos, unix.SEEK_SET)
-	return wrap("lseek(2)", shown, err)
+	if _, err := unix.Seek(fd, pos, unix.SEEK_SET); err != nil {
+		return c.fail(callLseek, shown, errnoOf(err))
+	}
+	return nil
 }
 
 // Stat asks statx(2), and fstat(2) where that is missing; then there is no
 // mount id.
 func (c *Calls) Stat(fd int, shown string) (FileStat, error) {
-	if c.gate(callStatx) == nil {
+	if c.allowed(callStatx) == nil {
 		var x unix.Statx_t
-		const want = unix.STATX_BASIC_STATS
-		err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, want|unix.STATX_MNT_ID, &x)
-		if err == nil && x.Mask&(unix.STATX_INO|unix.STATX_TYPE) == unix.STATX_INO|unix.STATX_TYPE {
+		var empty pathRoom
+		const always = unix.STATX_INO | unix.STATX_TYPE
+		_, errno := invoke(unix.SYS_STATX, fd, unsafe.Pointer(&empty), unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, unsafe.Pointer(&x))
+		if errno == 0 && x.Mask&always == always {
 			return fromStatx(&x), nil
 		}
-		if err != nil && err != unix.ENOSYS {
-			return FileStat{}, wrap("statx(2)", shown, err)
+		if c.gate(callStatx) == nil && errno != 0 && errno != unix.ENOSYS {
+			return FileStat{}, c.fail(callStatx, shown, errno)
 		}
 	}
 	if err := c.gate(callFstat); err != nil {
@@ -107,7 +117,7 @@ func (c *Calls) Stat(fd int, shown string) (FileStat, error) {
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return FileStat{}, wrap("fstat(2)", shown, err)
+		return FileStat{}, c.fail(callFstat, shown, errnoOf(err))
 	}
 	//nolint:unconvert // the widths of these fields differ between architectures
 	return FileStat{Dev: uint64(st.Dev), Ino: uint64(st.Ino), Mode: uint32(st.Mode), Nlink: uint32(st.Nlink)}, nil
@@ -132,29 +142,34 @@ type FileSystem struct {
 
 // Statfs is fstatfs(2).
 func (c *Calls) Statfs(fd int, shown string) (FileSystem, error) {
-	if err := c.gate(callFstatfs); err != nil {
+	if err := c.allowed(callFstatfs); err != nil {
 		return FileSystem{}, err
 	}
-	var st unix.Statfs_t
-	err := retry(func() error { return unix.Fstatfs(fd, &st) })
-	if err != nil {
-		return FileSystem{}, wrap("fstatfs(2)", shown, err)
+	st := unix.Statfs_t{Type: -1}
+	err := unix.Fstatfs(fd, &st)
+	for err == unix.EINTR {
+		err = unix.Fstatfs(fd, &st)
+	}
+	if err := c.settle(callFstatfs, shown, errnoOf(err), st.Type != -1); err != nil {
+		return FileSystem{}, err
 	}
 	return FileSystem{Proc: uint32(st.Type) == procMagic, ReadOnly: st.Flags&unix.ST_RDONLY != 0}, nil
 }
 
 // Readlink is readlinkat(2). A target of more than 4095 bytes is ENAMETOOLONG.
-func (c *Calls) Readlink(dir int, path, shown string) (string, error) {
-	if err := c.gate(callReadlinkat); err != nil {
+// under names the directory in errors.
+func (c *Calls) Readlink(dir int, path, under string) (string, error) {
+	if err := c.allowed(callReadlinkat); err != nil {
 		return "", err
 	}
+	var room pathRoom
 	var buf [4096]byte
-	n, err := unix.Readlinkat(dir, path, buf[:])
-	if err != nil {
-		return "", wrap("readlinkat(2)", shown, err)
+	n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(room.terminated(path)), uintptr(unsafe.Pointer(&buf)), uintptr(len(buf)), 0, 0)
+	if errno == 0 && int(n) == len(buf) {
+		errno = unix.ENAMETOOLONG
 	}
-	if n == len(buf) {
-		return "", fail("readlinkat(2)", shown, unix.ENAMETOOLONG)
+	if errno != 0 || buf[0] == 0 { // no link leads to an empty path
+		return "", c.settle(callReadlinkat, Within(under, path), errno, false)
 	}
 	return string(buf[:n]), nil
 }
@@ -166,33 +181,35 @@ const maxEntries = 1 << 22
 // reading from its present position: threads of a task directory, descriptors
 // of an fd directory. buf is room for getdents64(2).
 func (c *Calls) ReadNumbers(fd int, buf []byte, out []int, shown string) ([]int, error) {
-	if err := c.gate(callGetdents); err != nil {
+	if err := c.allowed(callGetdents); err != nil {
 		return out, err
 	}
-	for {
-		n, err := unix.Getdents(fd, buf)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return out, wrap("getdents64(2)", shown, err)
-		}
-		if n == 0 {
+	for first := true; ; first = false {
+		binary.NativeEndian.PutUint16(buf[recordSize:], 0)
+		n, errno := invoke(unix.SYS_GETDENTS64, fd, unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)), 0, nil)
+		if errno == 0 && n == 0 && !first {
 			return out, nil
+		}
+		filled := n > 0 && binary.NativeEndian.Uint16(buf[recordSize:]) != 0
+		if err := c.settle(callGetdents, shown, errno, filled); err != nil {
+			return out, err
 		}
 		out = appendNumbers(out, buf[:n])
 		if len(out) > maxEntries {
-			return out, fail("getdents64(2)", shown, unix.E2BIG)
+			return out, c.fail(callGetdents, shown, unix.E2BIG)
 		}
 	}
 }
+
+// recordSize is where a linux_dirent64 has its own length.
+const recordSize = 16
 
 // appendNumbers walks the linux_dirent64 records of getdents64(2): inode and
 // offset of 8 bytes each, length of 2, type of 1, name up to its NUL.
 func appendNumbers(out []int, b []byte) []int {
 	const head = 19
 	for len(b) > head {
-		size := int(binary.NativeEndian.Uint16(b[16:]))
+		size := int(binary.NativeEndian.Uint16(b[recordSize:]))
 		if size <= head || size > len(b) {
 			return out
 		}
@@ -222,7 +239,7 @@ func (c *Calls) CloneTree(fd int, shown string) (int, error) {
 	}
 	tree, err := unix.OpenTree(fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
 	if err != nil {
-		return -1, wrap("open_tree(2)", shown, err)
+		return -1, c.fail(callOpenTree, shown, errnoOf(err))
 	}
 	return tree, nil
 }

@@ -83,13 +83,16 @@ func offMainThread(f func()) {
 
 func rootInside(nsfd int, shown string) (FileStat, error) {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return FileStat{}, wrap("unshare(2)", "CLONE_FS", err)
+		return FileStat{}, fail("unshare(2)", "CLONE_FS", errnoOf(err))
 	}
 	if err := unix.Setns(nsfd, unix.CLONE_NEWNS); err != nil {
-		return FileStat{}, wrap("setns(2)", shown, err)
+		return FileStat{}, fail("setns(2)", shown, errnoOf(err))
 	}
-	fd, err := Open(CurrentDir, "/", OpenPath|OpenDirectory, "/ in "+shown)
+	fd, err := Open(CurrentDir, "/", OpenPath|OpenDirectory, "")
 	if err != nil {
+		if e, ok := err.(*Error); ok {
+			e.File = "/ in " + shown
+		}
 		return FileStat{}, err
 	}
 	defer Close(fd)

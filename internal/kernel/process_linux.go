@@ -3,6 +3,7 @@ package kernel
 import (
 	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,8 +19,11 @@ func (c *Calls) PidfdOpen(pid int) (int, error) {
 	if err := c.gate(callPidfdOpen); err != nil {
 		return -1, err
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	return fd, wrap("pidfd_open(2)", "pid "+strconv.Itoa(pid), err)
+	fd, errno := invoke(unix.SYS_PIDFD_OPEN, pid, nil, 0, 0, nil)
+	if errno != 0 {
+		return -1, c.fail(callPidfdOpen, "pid "+strconv.Itoa(pid), errno)
+	}
+	return fd, nil
 }
 
 // PidfdEnded says whether all threads of the process behind the pidfd have
@@ -29,27 +33,26 @@ func (c *Calls) PidfdEnded(fd int) (bool, error) {
 		return false, err
 	}
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n := 0
-	err := retry(func() (err error) {
-		n, err = unix.Ppoll(fds, &unix.Timespec{}, nil)
-		return err
-	})
-	if err != nil {
-		return false, wrap("ppoll(2)", "pidfd", err)
+	for {
+		n, err := unix.Ppoll(fds, &unix.Timespec{}, nil)
+		switch err {
+		case nil:
+			return n != 0, nil
+		case unix.EINTR:
+		default:
+			return false, c.fail(callPpoll, "pidfd", errnoOf(err))
+		}
 	}
-	return n != 0, nil
 }
 
 // SinceBoot returns the time since boot as /proc counts it, suspend included.
 func (c *Calls) SinceBoot() (time.Duration, error) {
-	if err := c.gate(callClock); err != nil {
+	if err := c.allowed(callClock); err != nil {
 		return 0, err
 	}
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0, wrap("clock_gettime(2)", "CLOCK_BOOTTIME", err)
-	}
-	return time.Duration(ts.Nano()), nil
+	ts := unix.Timespec{Nsec: -1}
+	_, errno := invoke(unix.SYS_CLOCK_GETTIME, unix.CLOCK_BOOTTIME, unsafe.Pointer(&ts), 0, 0, nil)
+	return time.Duration(ts.Nano()), c.settle(callClock, "CLOCK_BOOTTIME", errno, ts.Nsec >= 0)
 }
 
 // SameFiles says whether two threads share one table of descriptors: kcmp(2)
@@ -72,7 +75,7 @@ func (c *Calls) same(tid1, tid2, what int) (bool, error) {
 	}
 	r, _, errno := unix.RawSyscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), uintptr(what), 0, 0, 0)
 	if errno != 0 {
-		return false, fail("kcmp(2)", "threads "+strconv.Itoa(tid1)+" and "+strconv.Itoa(tid2), errno)
+		return false, c.fail(callKcmp, "threads "+strconv.Itoa(tid1)+" and "+strconv.Itoa(tid2), errno)
 	}
 	return r == 0, nil
 }

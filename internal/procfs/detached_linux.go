@@ -2,7 +2,6 @@ package procfs
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"syscall"
@@ -22,7 +21,7 @@ func Detached(c *kernel.Calls, fd int, want kernel.FileStat) error {
 		return err
 	}
 	if st.Dev != want.Dev || st.Ino != want.Ino {
-		return fmt.Errorf("%s: %w", keptName, errLeadsOut)
+		return about(keptName, errLeadsOut)
 	}
 	return nil
 }
@@ -34,7 +33,7 @@ func standsAlone(c *kernel.Calls, fd int) (kernel.FileStat, error) {
 		return kernel.FileStat{}, err
 	}
 	if !fs.Proc {
-		return kernel.FileStat{}, fmt.Errorf("%s: %w", keptName, errLeadsOut)
+		return kernel.FileStat{}, about(keptName, errLeadsOut)
 	}
 	st, err := c.Stat(fd, keptName)
 	if err != nil {
@@ -50,7 +49,7 @@ func standsAlone(c *kernel.Calls, fd int) (kernel.FileStat, error) {
 		return st, err
 	}
 	if above.Dev != st.Dev || above.Ino != st.Ino || above.MountID != st.MountID {
-		return st, fmt.Errorf("%s: %w", keptName, errLeadsOut)
+		return st, about(keptName, errLeadsOut)
 	}
 	return st, nil
 }
@@ -69,7 +68,7 @@ func DetachedElsewhere(c *kernel.Calls, fd int, nspid []int, pidNamespace string
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %w", keptName, errLeadsOut)
+	return about(keptName, errLeadsOut)
 }
 
 func isTaskOf(c *kernel.Calls, fd int, nspid []int, pidNamespace string) bool {
@@ -86,9 +85,7 @@ func isTaskOf(c *kernel.Calls, fd int, nspid []int, pidNamespace string) bool {
 	if err != nil {
 		return false
 	}
-	var l Lines
-	l.Scan(data)
-	s := l.Parse(keptName)
+	s := StatusOf(data, keptName)
 	tgid, ok := s.TGID.Get()
 	levels, ok2 := s.NSpid.Get()
 	if !ok || !ok2 || tgid != nspid[0] || !slices.Equal(levels, nspid) {

@@ -2,7 +2,6 @@ package procfs
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"syscall"
 
@@ -21,6 +20,8 @@ type Dir struct {
 	path string
 	// guard checks mount ids. It is nil where openat2(2) does that.
 	guard *guard
+	// listed is true once the directory's position may not be its start.
+	listed bool
 }
 
 // guard knows the mount that every file must lie on.
@@ -34,10 +35,10 @@ type guard struct {
 func (g *guard) check(fd int, shown string) error {
 	id, err := g.mountID(fd, shown)
 	if err != nil {
-		return fmt.Errorf("%s: mount id: %w", shown, err)
+		return about(shown+": mount id", err)
 	}
 	if id != g.want {
-		return fmt.Errorf("%s: %w", shown, ErrMountedOver)
+		return about(shown, ErrMountedOver)
 	}
 	return nil
 }
@@ -54,13 +55,12 @@ func (d *Dir) Close() { kernel.Close(d.fd) }
 // Open opens a file below the directory for reading. It does not follow a
 // link in the last place, and none of /proc's magic links anywhere.
 func (d *Dir) Open(name string, flags int) (int, error) {
-	shown := d.path + "/" + name
 	if d.guard != nil {
-		return d.walk(name, flags, shown)
+		return d.walk(name, flags, d.path+"/"+name)
 	}
-	fd, err := d.c.OpenBeneath(d.fd, name, flags|kernel.OpenNoFollow, shown)
+	fd, err := d.c.OpenBeneath(d.fd, name, flags|kernel.OpenNoFollow, d.path)
 	if errors.Is(err, syscall.EXDEV) {
-		return -1, fmt.Errorf("%w: %w", ErrMountedOver, err)
+		return -1, because(ErrMountedOver, err)
 	}
 	return fd, err
 }
@@ -76,7 +76,7 @@ func (d *Dir) walk(name string, flags int, shown string) (int, error) {
 	for {
 		part, rest, more := strings.Cut(name, "/")
 		if part == ".." || part == "" {
-			return -1, fmt.Errorf("%s: %w", shown, ErrMalformed)
+			return -1, malformed(shown)
 		}
 		look, err := d.guarded(at, part, kernel.OpenPath, shown)
 		if err != nil {
@@ -99,7 +99,7 @@ func (d *Dir) walk(name string, flags int, shown string) (int, error) {
 }
 
 func (d *Dir) guarded(at int, part string, flags int, shown string) (int, error) {
-	fd, err := kernel.Open(at, part, flags|kernel.OpenNoFollow, shown)
+	fd, err := kernel.Open(at, part, flags|kernel.OpenNoFollow, strings.TrimSuffix(shown, "/"+part))
 	if err != nil {
 		return -1, err
 	}
@@ -127,7 +127,7 @@ func (d *Dir) Read(name string, b *Buffer) ([]byte, error) {
 		return nil, err
 	}
 	defer kernel.Close(fd)
-	return b.read(fd, d.path+"/"+name)
+	return b.read(fd, d.path, name)
 }
 
 // Readlink reads a link below the directory, a magic one too, without
@@ -138,23 +138,35 @@ func (d *Dir) Readlink(name string) (string, error) {
 		return "", err
 	}
 	defer kernel.Close(fd)
-	return d.c.Readlink(fd, "", d.path+"/"+name)
+	link, err := d.c.Readlink(fd, "", "")
+	if e, ok := err.(*kernel.Error); ok {
+		e.File = kernel.Within(d.path, name)
+	}
+	return link, err
 }
 
 // Follow opens what a magic link below the directory leads to, with O_PATH
 // only: nothing is asked of the driver or the file system behind it.
-func (d *Dir) Follow(name string) (int, error) {
+func (d *Dir) Follow(name string) (int, error) { return d.follow(name, kernel.OpenPath) }
+
+// OpenNamespace opens a namespace by its magic link, for setns(2). What lies
+// behind such a link is no device or pipe, whoever's process it is.
+func (d *Dir) OpenNamespace(name string) (int, error) { return d.follow(name, 0) }
+
+func (d *Dir) follow(name string, flags int) (int, error) {
 	link, err := d.Open(name, kernel.OpenPath)
 	if err != nil {
 		return -1, err
 	}
 	kernel.Close(link)
-	return kernel.Open(d.fd, name, kernel.OpenPath, d.path+"/"+name)
+	return kernel.Open(d.fd, name, flags, d.path)
 }
 
 // Numbers lists the numeric names in the directory: threads, descriptors.
 func (d *Dir) Numbers(b *Buffer, out []int) ([]int, error) {
-	if d.c.Seek(d.fd, 0, d.path) == nil {
+	fresh := !d.listed
+	d.listed = true
+	if fresh || d.c.Seek(d.fd, 0, d.path) == nil {
 		return d.c.ReadNumbers(d.fd, b.room(), out, d.path)
 	}
 	fd, err := d.Open(".", kernel.OpenDirectory)
@@ -168,7 +180,7 @@ func (d *Dir) Numbers(b *Buffer, out []int) ([]int, error) {
 // ReadlinkPlain reads a link below the directory without a look at what is
 // mounted over it: for what is shown and not relied on.
 func (d *Dir) ReadlinkPlain(name string) (string, error) {
-	return d.c.Readlink(d.fd, name, d.path+"/"+name)
+	return d.c.Readlink(d.fd, name, d.path)
 }
 
 // Buffer is room for the bytes of one file, used again for the next.
@@ -184,17 +196,18 @@ func (b *Buffer) room() []byte {
 	return b.b
 }
 
-func (b *Buffer) read(fd int, shown string) ([]byte, error) {
+// read reads a file to its end. under and name tell it in errors.
+func (b *Buffer) read(fd int, under, name string) ([]byte, error) {
 	buf, n := b.room(), 0
 	for {
 		if n == len(buf) {
 			if n > maxFile {
-				return nil, fmt.Errorf("%s: %w", shown, ErrTooLong)
+				return nil, about(kernel.Within(under, name), ErrTooLong)
 			}
 			buf = append(buf, make([]byte, len(buf))...)
 			b.b = buf
 		}
-		m, err := kernel.Read(fd, buf[n:], shown)
+		m, err := kernel.Read(fd, buf[n:], under, name)
 		if err != nil {
 			return nil, err
 		}
@@ -208,22 +221,11 @@ func (b *Buffer) read(fd int, shown string) ([]byte, error) {
 // ReadUnverified reads a file by its path, with no calls but openat(2),
 // read(2) and close(2). Nothing shows that the kernel wrote what it returns.
 func ReadUnverified(path string) ([]byte, error) {
-	fd, err := kernel.Open(kernel.CurrentDir, path, kernel.OpenNonblock, path)
+	fd, err := kernel.Open(kernel.CurrentDir, path, kernel.OpenNonblock, "")
 	if err != nil {
 		return nil, err
 	}
 	defer kernel.Close(fd)
 	var b Buffer
-	return b.read(fd, path)
-}
-
-// OpenNamespace opens a namespace by its magic link, for setns(2). What lies
-// behind such a link is no device or pipe, whoever's process it is.
-func (d *Dir) OpenNamespace(name string) (int, error) {
-	link, err := d.Open(name, kernel.OpenPath)
-	if err != nil {
-		return -1, err
-	}
-	kernel.Close(link)
-	return kernel.Open(d.fd, name, 0, d.path+"/"+name)
+	return b.read(fd, "", path)
 }

@@ -6,7 +6,6 @@ package procfs
 
 import (
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -35,4 +34,16 @@ func readAll(r io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-func malformed(what string) error { return fmt.Errorf("%s: %w", what, ErrMalformed) }
+// because returns an error that is both: a kind of error, and what brought it
+// about.
+func because(kind, cause error) error { return &causedError{kind, cause} }
+
+// about puts before an error what it is about.
+func about(what string, err error) error { return because(errors.New(what), err) }
+
+type causedError struct{ kind, cause error }
+
+func (e *causedError) Error() string   { return e.kind.Error() + ": " + e.cause.Error() }
+func (e *causedError) Unwrap() []error { return []error{e.kind, e.cause} }
+
+func malformed(what string) error { return about(what, ErrMalformed) }

@@ -1,9 +1,6 @@
 package procfs
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // FDInfo is what /proc/<pid>/fdinfo/<fd> says: proc_pid_fdinfo(5). What is not
 // there is -1, or no NSpid.
@@ -16,6 +13,9 @@ type FDInfo struct {
 	NSpid []int
 }
 
+// fdinfoNames are the lines of interest.
+var fdinfoNames = [...]string{"pos", "mnt_id", "Pid", "NSpid"}
+
 // ParseFDInfo parses the bytes of an fdinfo file. A line that is malformed or
 // there twice is an error.
 func ParseFDInfo(data []byte) (FDInfo, error) {
@@ -23,45 +23,46 @@ func ParseFDInfo(data []byte) (FDInfo, error) {
 	if len(data) == 0 || data[len(data)-1] != '\n' {
 		return FDInfo{}, ErrCut
 	}
-	seen := map[string]bool{}
-	for line := range bytes.Lines(data) {
-		name, value, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), ":\t")
-		if !ok || name != "pos" && name != "mnt_id" && name != "Pid" && name != "NSpid" {
-			continue
-		}
-		if seen[name] {
-			return FDInfo{}, malformed("second line " + name)
-		}
-		seen[name] = true
-		if err := info.set(name, []byte(value)); err != nil {
-			return FDInfo{}, err
+	var seen [len(fdinfoNames)]bool
+	for len(data) > 0 {
+		line, rest, _ := bytes.Cut(data, []byte{'\n'})
+		data = rest
+		name, value, ok := bytes.Cut(line, []byte(":\t"))
+		for i := range fdinfoNames {
+			if !ok || string(name) != fdinfoNames[i] {
+				continue
+			}
+			if seen[i] {
+				return FDInfo{}, malformed("second line " + fdinfoNames[i])
+			}
+			seen[i] = true
+			if !info.set(i, value) {
+				return FDInfo{}, malformed("line " + fdinfoNames[i])
+			}
 		}
 	}
 	return info, nil
 }
 
-func (info *FDInfo) set(name string, value []byte) error {
-	ok := false
-	switch name {
-	case "pos":
-		var n int
+// set sets what the line of fdinfoNames[i] says.
+func (info *FDInfo) set(i int, value []byte) (ok bool) {
+	gone := string(value) == "-1"
+	var n int
+	switch i {
+	case 0:
 		n, ok = parseInt(value)
 		info.Pos = int64(n)
-	case "mnt_id":
-		var n int
+	case 1:
 		n, ok = parseInt(value)
 		info.MountID = int64(n)
-	case "Pid":
-		if info.PID, ok = parseInt(value); string(value) == "-1" {
-			info.PID, ok = -1, true
+	case 2:
+		if !gone {
+			info.PID, ok = parseInt(value)
 		}
-	case "NSpid":
-		if info.NSpid, ok = parsePids(value); string(value) == "-1" {
-			info.NSpid, ok = nil, true
+	case 3:
+		if !gone {
+			info.NSpid, ok = parsePids(value)
 		}
 	}
-	if !ok {
-		return malformed("line " + name)
-	}
-	return nil
+	return ok || gone && i >= 2
 }

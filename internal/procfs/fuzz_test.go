@@ -37,10 +37,10 @@ func FuzzStatus(f *testing.F) {
 				t.Errorf("%s is absent, and there are %d lines", name, n)
 			}
 		}
-		four := func(v [4]uint32) string { return fmt.Sprintf("%d\t%d\t%d\t%d", v[0], v[1], v[2], v[3]) }
+		tabs := func(v [4]uint32) string { return fmt.Sprintf("%d\t%d\t%d\t%d", v[0], v[1], v[2], v[3]) }
 		bit := func(b bool) string { return map[bool]string{true: "1", false: "0"}[b] }
-		line("Uid", four(s.UID.Value), s.UID.State)
-		line("Gid", four(s.GID.Value), s.GID.State)
+		line("Uid", tabs(four(s.UID.Value)), s.UID.State)
+		line("Gid", tabs(four(s.GID.Value)), s.GID.State)
 		for name, c := range map[string]posture.Fact[posture.CapSet]{"CapInh": s.Caps.Inheritable, "CapPrm": s.Caps.Permitted, "CapEff": s.Caps.Effective, "CapBnd": s.Caps.Bounding, "CapAmb": s.Caps.Ambient} {
 			line(name, fmt.Sprintf("%016x", uint64(c.Value)), c.State)
 		}
@@ -51,7 +51,7 @@ func FuzzStatus(f *testing.F) {
 		line("TracerPid", fmt.Sprint(s.TracerPID.Value), s.TracerPID.State)
 		line("NSpid", strings.Trim(strings.ReplaceAll(fmt.Sprint(s.NSpid.Value), " ", "\t"), "[]"), s.NSpid.State)
 		if s.Groups.State == posture.Known {
-			want := strings.Trim(fmt.Sprint(s.Groups.Value), "[]")
+			want := strings.Trim(fmt.Sprint(list(s.Groups.Value)), "[]")
 			if !strings.Contains("\n"+string(data), "\nGroups:\t"+want) {
 				t.Errorf("groups %q are known, and no line has them", want)
 			}

@@ -1,7 +1,7 @@
 package procfs
 
 import (
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 
@@ -14,7 +14,7 @@ import (
 // was set to a number nobody can foresee.
 func (p *Proc) fdinfoGuard() (*guard, error) {
 	path := "/proc/" + strconv.Itoa(p.pid) + "/fdinfo"
-	dir, err := kernel.Open(p.root.fd, strconv.Itoa(p.pid)+"/fdinfo", kernel.OpenDirectory|kernel.OpenNoFollow, path)
+	dir, err := kernel.Open(p.root.fd, strconv.Itoa(p.pid)+"/fdinfo", kernel.OpenDirectory|kernel.OpenNoFollow, "/proc")
 	if err != nil {
 		return nil, err
 	}
@@ -47,10 +47,12 @@ func (p *Proc) challenge(info *fdinfo) error {
 		return err
 	}
 	if got.Pos != pos {
-		return fmt.Errorf("%w: %s does not know our descriptors", ErrNotGenuine, info.path)
+		return notGenuine(info.path + " does not know our descriptors")
 	}
 	return nil
 }
+
+var errNoMountID = errors.New("fdinfo shows no mount id")
 
 // fdinfo is our own fdinfo directory.
 type fdinfo struct {
@@ -60,13 +62,13 @@ type fdinfo struct {
 }
 
 func (i *fdinfo) read(fd int) (FDInfo, error) {
-	shown := i.path + "/" + strconv.Itoa(fd)
-	file, err := kernel.Open(i.dir, strconv.Itoa(fd), kernel.OpenNoFollow|kernel.OpenNonblock, shown)
+	name := strconv.Itoa(fd)
+	file, err := kernel.Open(i.dir, name, kernel.OpenNoFollow|kernel.OpenNonblock, i.path)
 	if err != nil {
 		return FDInfo{}, err
 	}
 	defer kernel.Close(file)
-	data, err := i.buf.read(file, shown)
+	data, err := i.buf.read(file, i.path, name)
 	if err != nil {
 		return FDInfo{}, err
 	}
@@ -79,7 +81,7 @@ func (i *fdinfo) mountID(fd int, shown string) (uint64, error) {
 		return 0, err
 	}
 	if info.MountID < 0 {
-		return 0, fmt.Errorf("%s: fdinfo shows no mount id", shown)
+		return 0, about(shown, errNoMountID)
 	}
 	return uint64(info.MountID), nil
 }

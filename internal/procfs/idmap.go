@@ -31,17 +31,22 @@ func ParseIDMap(data []byte) ([]posture.MapEntry, error) {
 	return out, overlap(out)
 }
 
+// parseMapLine reads three numbers with spaces between and before them.
 func parseMapLine(line []byte) (posture.MapEntry, error) {
-	words := bytes.Fields(line)
-	if len(words) != 3 {
-		return posture.MapEntry{}, malformed("line of an id map")
-	}
 	var n [3]uint32
-	for i, w := range words {
+	for i := range n {
+		for len(line) > 0 && line[0] == ' ' {
+			line = line[1:]
+		}
+		word, rest, more := bytes.Cut(line, []byte{' '})
 		var ok bool
-		if n[i], ok = parseUint32(w); !ok {
+		if n[i], ok = parseUint32(word); !ok {
 			return posture.MapEntry{}, malformed("number in an id map")
 		}
+		if more != (i < 2) {
+			return posture.MapEntry{}, malformed("line of an id map")
+		}
+		line = rest
 	}
 	if n[2] == 0 || uint64(n[0])+uint64(n[2]) > 1<<32 {
 		return posture.MapEntry{}, malformed("range in an id map")

@@ -2,7 +2,6 @@ package procfs
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -114,7 +113,7 @@ func (k *Kept) Task(c *kernel.Calls, tid int) (*Dir, error) {
 	look, err := d.Open(strconv.Itoa(tid), kernel.OpenPath)
 	if err != nil {
 		d.Close()
-		return nil, fmt.Errorf("%w: %w", ErrClosed, err)
+		return nil, because(ErrClosed, err)
 	}
 	kernel.Close(look)
 	return d, nil
@@ -128,7 +127,7 @@ func keptGuard(c *kernel.Calls, d *Dir, st kernel.FileStat) (*guard, error) {
 		return nil, nil
 	}
 	if !st.HasMountID {
-		return nil, fmt.Errorf("cannot tell whether something is mounted over files of the kept /proc: %w", err)
+		return nil, about("cannot tell whether something is mounted over files of the kept /proc", err)
 	}
 	p := Proc{c: c}
 	return &guard{want: st.MountID, mountID: p.statxMountID, dir: -1}, nil

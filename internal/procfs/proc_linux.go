@@ -2,7 +2,6 @@ package procfs
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -12,6 +11,8 @@ import (
 // caller's pid namespace does.
 var ErrNotGenuine = errors.New("/proc is not genuine")
 
+func notGenuine(why string) error { return because(ErrNotGenuine, errors.New(why)) }
+
 // Proc is a verified /proc, reached through one descriptor. It is for one
 // audit: what is mounted where can change between two.
 type Proc struct {
@@ -19,6 +20,8 @@ type Proc struct {
 	root *Dir
 	pid  int
 	buf  *Buffer
+	// own is the own task directory until Task is asked for it, else nil.
+	own *Dir
 }
 
 // procRootInode is PROC_ROOT_INO: that of the root of every procfs.
@@ -27,7 +30,7 @@ const procRootInode = 1
 // Open opens /proc and verifies it: its type, its inode, and that it knows
 // the caller under the numbers that the kernel answers. buf is room to read in.
 func Open(c *kernel.Calls, buf *Buffer) (*Proc, error) {
-	fd, err := kernel.Open(kernel.CurrentDir, "/proc", kernel.OpenDirectory|kernel.OpenNoFollow, "/proc")
+	fd, err := kernel.Open(kernel.CurrentDir, "/proc", kernel.OpenDirectory|kernel.OpenNoFollow, "")
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +52,9 @@ func (p *Proc) Close() {
 // Descriptors are those that the verified /proc itself holds.
 func (p *Proc) Descriptors() []int {
 	held := []int{p.root.fd}
+	if p.own != nil {
+		held = append(held, p.own.fd)
+	}
 	if p.root.guard != nil {
 		held = append(held, p.root.guard.dir)
 	}
@@ -68,20 +74,25 @@ func (p *Proc) verify() error {
 		return err
 	}
 	if !fs.Proc {
-		return fmt.Errorf("%w: not a procfs", ErrNotGenuine)
+		return notGenuine("not a procfs")
 	}
 	if st.Ino != procRootInode {
-		return fmt.Errorf("%w: not the root of a procfs", ErrNotGenuine)
+		return notGenuine("not the root of a procfs")
 	}
-	if p.root.guard, err = p.chooseGuard(st); err != nil {
+	if p.root.guard, err = p.chooseGuard(&st); err != nil {
 		return err
 	}
 	return p.countsAsWeDo()
 }
 
 // chooseGuard returns nil where openat2(2) works, else the comparison of
-// mount ids, from statx(2) or from fdinfo.
-func (p *Proc) chooseGuard(root kernel.FileStat) (*guard, error) {
+// mount ids, from statx(2) or from fdinfo. What it tries openat2(2) on is the
+// own task directory, which is wanted later.
+func (p *Proc) chooseGuard(root *kernel.FileStat) (*guard, error) {
+	var err error
+	if p.own, err = p.open(p.pid); err == nil {
+		return nil, nil
+	}
 	probe, openat2 := p.c.OpenBeneath(p.root.fd, ".", kernel.OpenPath, "/proc")
 	if openat2 == nil {
 		kernel.Close(probe)
@@ -92,7 +103,7 @@ func (p *Proc) chooseGuard(root kernel.FileStat) (*guard, error) {
 	}
 	g, err := p.fdinfoGuard()
 	if err != nil {
-		return nil, fmt.Errorf("cannot tell whether something is mounted over files of /proc: %w; statx(2) shows no mount id; %w", openat2, err)
+		return nil, about("cannot tell whether something is mounted over files of /proc: "+openat2.Error()+"; statx(2) shows no mount id", err)
 	}
 	return g, nil
 }
@@ -103,7 +114,7 @@ func (p *Proc) statxMountID(fd int, shown string) (uint64, error) {
 		return 0, err
 	}
 	if !st.HasMountID {
-		return 0, fmt.Errorf("%s: statx(2) shows no mount id", shown)
+		return 0, errors.New(shown + ": statx(2) shows no mount id")
 	}
 	return st.MountID, nil
 }
@@ -113,14 +124,14 @@ func (p *Proc) statxMountID(fd int, shown string) (uint64, error) {
 // under more numbers than one, or not at all.
 func (p *Proc) countsAsWeDo() error {
 	self, err := p.root.ReadlinkPlain("self")
-	denied := new(kernel.DeniedError)
+	_, denied := err.(*kernel.DeniedError)
 	switch {
-	case errors.As(err, &denied):
+	case denied:
 		// The pidfd or the status below decides alone.
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrNotGenuine, err)
+		return because(ErrNotGenuine, err)
 	case self != strconv.Itoa(p.pid):
-		return fmt.Errorf("%w: its self is process %.20q, we are %d", ErrNotGenuine, self, p.pid)
+		return notGenuine("its self is process " + strconv.Quote(self[:min(len(self), 20)]) + ", we are " + strconv.Itoa(p.pid))
 	}
 	fd, err := p.c.PidfdOpen(p.pid)
 	if err != nil {
@@ -140,13 +151,13 @@ func (p *Proc) Names(pidfd, pid int) error {
 	}
 	info, err := ParseFDInfo(data)
 	if err != nil {
-		return fmt.Errorf("/proc/%s: %w", name, err)
+		return about("/proc/"+name, err)
 	}
 	if info.PID != pid {
-		return fmt.Errorf("%w: it counts process %d as %d", ErrNotGenuine, pid, info.PID)
+		return notGenuine("it counts process " + strconv.Itoa(pid) + " as " + strconv.Itoa(info.PID))
 	}
 	if pid == p.pid && len(info.NSpid) > 1 {
-		return fmt.Errorf("%w: it belongs to a parent pid namespace", ErrNotGenuine)
+		return notGenuine("it belongs to a parent pid namespace")
 	}
 	return nil
 }
@@ -158,21 +169,27 @@ func (p *Proc) statusNamesUs() error {
 	if err != nil {
 		return err
 	}
-	var l Lines
-	l.Scan(data)
-	s := l.Parse("/proc/" + name)
+	s := StatusOf(data, "/proc/"+name)
 	if pid, known := s.PID.Get(); !known || pid != p.pid {
-		return fmt.Errorf("%w: /proc/%s is not about process %d", ErrNotGenuine, name, p.pid)
+		return notGenuine(s.PID.Source + " is not about process " + strconv.Itoa(p.pid))
 	}
 	if levels, known := s.NSpid.Get(); !known || len(levels) != 1 || levels[0] != p.pid {
-		return fmt.Errorf("%w: /proc/%s does not show that it is of our pid namespace", ErrNotGenuine, name)
+		return notGenuine(s.PID.Source + " does not show that it is of our pid namespace")
 	}
 	return nil
 }
 
 // Task opens the task directory of a process. It stays that process's,
 // however often the number is used again.
-func (p *Proc) Task(pid int) (*Dir, error) { return p.root.Sub(strconv.Itoa(pid) + "/task") }
+func (p *Proc) Task(pid int) (*Dir, error) {
+	if own := p.own; own != nil && pid == p.pid {
+		p.own = nil
+		return own, nil
+	}
+	return p.open(pid)
+}
+
+func (p *Proc) open(pid int) (*Dir, error) { return p.root.Sub(strconv.Itoa(pid) + "/task") }
 
 // Self is our own process id, in the procfs's numbers and the kernel's.
 func (p *Proc) Self() int { return p.pid }

@@ -43,6 +43,10 @@ var fieldNames = [numFields]string{
 	fieldStoreBypass: "Speculation_Store_Bypass", fieldIndirectBranch: "SpeculationIndirectBranch",
 }
 
+// mayBegin marks the first letters of those names. Most lines are about
+// memory, and are passed by with a look at the first letter.
+var mayBegin = [256]bool{'C': true, 'G': true, 'K': true, 'N': true, 'P': true, 'S': true, 'T': true, 'U': true}
+
 // ofThread marks the lines that tell two threads of one posture apart.
 var ofThread = [numFields]bool{
 	fieldName: true, fieldState: true, fieldTgid: true, fieldPid: true, fieldNSpid: true, fieldThreads: true,
@@ -105,7 +109,6 @@ func fieldOf(name []byte) field {
 type Lines struct {
 	line [numFields][]byte // whole line, without its newline
 	more [numFields]bool   // a second line of that name was seen
-	raw  [numFields]string // set when parsed
 	err  error
 }
 
@@ -125,6 +128,9 @@ func (l *Lines) Scan(data []byte) {
 		end := bytes.IndexByte(data, '\n')
 		line := data[:end]
 		data = data[end+1:]
+		if len(line) == 0 || !mayBegin[line[0]] {
+			continue
+		}
 		colon := bytes.IndexByte(line, ':')
 		if colon < 0 {
 			continue

@@ -49,27 +49,41 @@ func ParseStat(data []byte) (Stat, error) {
 		return Stat{}, malformed("pid")
 	}
 	s.Comm = string(data[open+2 : end])
-	fields := bytes.Split(data[end+2:], []byte{' '})
 	// Fields are counted from 3, the state, as in the manual page.
 	const state, flags, threads, start = 3, 9, 20, 22
-	if len(fields) <= start-state {
-		return Stat{}, malformed("number of fields")
+	rest := data[end+2:]
+	for n := state; n <= start; n++ {
+		word, after, more := bytes.Cut(rest, []byte{' '})
+		if !more && n < start {
+			return Stat{}, malformed("number of fields")
+		}
+		rest = after
+		bad := ""
+		switch n {
+		case state:
+			if len(word) != 1 || word[0] < 'A' || word[0] > 'z' {
+				return Stat{}, malformed("state")
+			}
+			s.State = word[0]
+		case flags:
+			if s.Flags, ok = parseUint32(word); !ok {
+				bad = "flags"
+			}
+		case threads:
+			if s.Threads, ok = parseInt(word); !ok {
+				bad = "num_threads"
+			}
+		case start:
+			ticks, ok := parseTicks(word)
+			if !ok {
+				bad = "starttime"
+			}
+			s.Start = time.Duration(ticks) * clockTick
+		}
+		if bad != "" {
+			return Stat{}, malformed(bad)
+		}
 	}
-	if len(fields[0]) != 1 || fields[0][0] < 'A' || fields[0][0] > 'z' {
-		return Stat{}, malformed("state")
-	}
-	s.State = fields[0][0]
-	if s.Flags, ok = parseUint32(fields[flags-state]); !ok {
-		return Stat{}, malformed("flags")
-	}
-	if s.Threads, ok = parseInt(fields[threads-state]); !ok {
-		return Stat{}, malformed("num_threads")
-	}
-	ticks, ok := parseTicks(fields[start-state])
-	if !ok {
-		return Stat{}, malformed("starttime")
-	}
-	s.Start = time.Duration(ticks) * clockTick
 	return s, nil
 }
 

@@ -3,7 +3,6 @@ package procfs
 import (
 	"bytes"
 	"io"
-	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 )
@@ -12,112 +11,127 @@ import (
 // reader's user and pid namespaces see it. A line that is not there is
 // absent, one that is malformed or there twice unreadable.
 type Status struct {
+	// Thread has no TID. Its ids are all as the reader's user namespace sees
+	// them: nothing is known of the target's.
+	posture.Thread
 	// Name is escaped by the kernel: no newline, no backslash of its own.
-	Name  posture.Fact[string]
-	State posture.Fact[byte]
-	TGID  posture.Fact[int]
-	PID   posture.Fact[int]
-	// UID and GID are real, effective, saved and file system id.
-	UID    posture.Fact[[4]uint32]
-	GID    posture.Fact[[4]uint32]
-	Groups posture.Fact[[]uint32]
-	Caps   posture.CapFacts
+	Name         posture.Fact[string]
+	State        posture.Fact[byte]
+	TGID         posture.Fact[int]
+	PID          posture.Fact[int]
+	Threads      posture.Fact[int]
+	KernelThread posture.Fact[bool] // Linux 6.8
+}
 
-	NoNewPrivs     posture.Fact[bool]
-	SeccompMode    posture.Fact[int]
-	SeccompFilters posture.Fact[int]
-
-	NSpid          posture.Fact[[]int]
-	TracerPID      posture.Fact[int]
-	Umask          posture.Fact[uint32]
-	CoreDumping    posture.Fact[bool]
-	StoreBypass    posture.Fact[string]
-	IndirectBranch posture.Fact[string]
-	Threads        posture.Fact[int]
-	KernelThread   posture.Fact[bool] // Linux 6.8
+// fact returns where the value of a line belongs, and its origin.
+func (s *Status) fact(f field) (value any, origin *posture.Origin) {
+	switch f {
+	case fieldName:
+		return &s.Name.Value, &s.Name.Origin
+	case fieldUmask:
+		return &s.Umask.Value, &s.Umask.Origin
+	case fieldState:
+		return &s.State.Value, &s.State.Origin
+	case fieldTgid:
+		return &s.TGID.Value, &s.TGID.Origin
+	case fieldPid:
+		return &s.PID.Value, &s.PID.Origin
+	case fieldTracerPid:
+		return &s.TracerPID.Value, &s.TracerPID.Origin
+	case fieldUID:
+		return &s.UID.Value, &s.UID.Origin
+	case fieldGID:
+		return &s.GID.Value, &s.GID.Origin
+	case fieldGroups:
+		return &s.Groups.Value, &s.Groups.Origin
+	case fieldNSpid:
+		return &s.NSpid.Value, &s.NSpid.Origin
+	case fieldKthread:
+		return &s.KernelThread.Value, &s.KernelThread.Origin
+	case fieldCoreDumping:
+		return &s.CoreDumping.Value, &s.CoreDumping.Origin
+	case fieldThreads:
+		return &s.Threads.Value, &s.Threads.Origin
+	case fieldCapInh:
+		return &s.Caps.Inheritable.Value, &s.Caps.Inheritable.Origin
+	case fieldCapPrm:
+		return &s.Caps.Permitted.Value, &s.Caps.Permitted.Origin
+	case fieldCapEff:
+		return &s.Caps.Effective.Value, &s.Caps.Effective.Origin
+	case fieldCapBnd:
+		return &s.Caps.Bounding.Value, &s.Caps.Bounding.Origin
+	case fieldCapAmb:
+		return &s.Caps.Ambient.Value, &s.Caps.Ambient.Origin
+	case fieldNoNewPrivs:
+		return &s.NoNewPrivs.Value, &s.NoNewPrivs.Origin
+	case fieldSeccomp:
+		return &s.SeccompMode.Value, &s.SeccompMode.Origin
+	case fieldSeccompFilters:
+		return &s.SeccompFilters.Value, &s.SeccompFilters.Origin
+	case fieldStoreBypass:
+		return &s.StoreBypass.Value, &s.StoreBypass.Origin
+	default:
+		return &s.IndirectBranch.Value, &s.IndirectBranch.Origin
+	}
 }
 
 // ParseStatus reads a status file. source names it in the facts. What cannot
 // be read as a whole leaves every fact unreadable, with the reason.
-func ParseStatus(r io.Reader, source string) Status {
-	var l Lines
+func ParseStatus(r io.Reader, source string) *Status {
 	data, err := readAll(r)
 	if err != nil {
-		l.err = err
-	} else {
-		l.Scan(data)
+		l := Lines{err: err}
+		return l.Parse(source)
 	}
+	return StatusOf(data, source)
+}
+
+// StatusOf parses the bytes of a status file, as ParseStatus does.
+func StatusOf(data []byte, source string) *Status {
+	var l Lines
+	l.Scan(data)
 	return l.Parse(source)
 }
 
-// Parse makes facts of the lines. The facts do not point into the scanned bytes.
-func (l *Lines) Parse(source string) Status {
-	l.copyRaw()
-	return Status{
-		Name:   parse(l, fieldName, source, parseText),
-		State:  parse(l, fieldState, source, parseState),
-		TGID:   parse(l, fieldTgid, source, parseInt),
-		PID:    parse(l, fieldPid, source, parseInt),
-		UID:    parse(l, fieldUID, source, parseFour),
-		GID:    parse(l, fieldGID, source, parseFour),
-		Groups: parse(l, fieldGroups, source, parseGroups),
-		Caps: posture.CapFacts{
-			Inheritable: parse(l, fieldCapInh, source, parseCaps),
-			Permitted:   parse(l, fieldCapPrm, source, parseCaps),
-			Effective:   parse(l, fieldCapEff, source, parseCaps),
-			Bounding:    parse(l, fieldCapBnd, source, parseCaps),
-			Ambient:     parse(l, fieldCapAmb, source, parseCaps),
-		},
-		NoNewPrivs:     parse(l, fieldNoNewPrivs, source, parseBool),
-		SeccompMode:    parse(l, fieldSeccomp, source, parseMode),
-		SeccompFilters: parse(l, fieldSeccompFilters, source, parseInt),
-		NSpid:          parse(l, fieldNSpid, source, parsePids),
-		TracerPID:      parse(l, fieldTracerPid, source, parseInt),
-		Umask:          parse(l, fieldUmask, source, parseUmask),
-		CoreDumping:    parse(l, fieldCoreDumping, source, parseBool),
-		StoreBypass:    parse(l, fieldStoreBypass, source, parseText),
-		IndirectBranch: parse(l, fieldIndirectBranch, source, parseText),
-		Threads:        parse(l, fieldThreads, source, parseInt),
-		KernelThread:   parse(l, fieldKthread, source, parseBool),
-	}
+// Unreadable returns the status of a thread whose file could not be read.
+func Unreadable(err error) *Status {
+	l := Lines{err: err}
+	return l.Parse("")
 }
 
-func parse[T any](l *Lines, f field, source string, read func([]byte) (T, bool)) posture.Fact[T] {
-	v, state, why := l.look(f, source)
-	fact := posture.Fact[T]{Origin: posture.Origin{State: state, Source: source, Raw: l.raw[f], Err: why}}
-	if state == posture.Known {
-		var ok bool
-		if fact.Value, ok = read(v); !ok {
-			fact = posture.Fact[T]{Origin: posture.Origin{Source: source, Raw: l.raw[f], Err: malformedLine(f, source)}}
+// Parse makes facts of the lines. The facts do not point into the scanned bytes.
+func (l *Lines) Parse(source string) *Status {
+	s := new(Status)
+	raw := l.text()
+	why := ""
+	if l.err != nil {
+		if why = l.err.Error(); source != "" {
+			why = source + ": " + why
 		}
 	}
-	return fact
-}
-
-// look returns the value of a line, or why there is none.
-func (l *Lines) look(f field, source string) (v []byte, state posture.State, why string) {
-	switch {
-	case l.err != nil:
-		return nil, posture.Unreadable, strings.TrimPrefix(source+": "+l.err.Error(), ": ")
-	case l.line[f] == nil:
-		return nil, posture.Absent, source + ": no line " + fieldNames[f]
-	case l.more[f]:
-		return nil, posture.Unreadable, source + ": more than one line " + fieldNames[f]
+	for f := field(1); f < numFields; f++ {
+		value, origin := s.fact(f)
+		origin.Source = source
+		origin.Raw, raw = trimSpaces(raw[:len(l.line[f])]), raw[len(l.line[f]):]
+		switch v, ok := l.value(f); {
+		case l.err != nil:
+			origin.Err = why
+		case l.line[f] == nil:
+			origin.State, origin.Err = posture.Absent, source+": no line "+fieldNames[f]
+		case l.more[f]:
+			origin.Err = source + ": more than one line " + fieldNames[f]
+		case !ok || !parse(f, v, value):
+			origin.Err = source + ": malformed line " + fieldNames[f]
+		default:
+			origin.State = posture.Known
+		}
 	}
-	v, ok := l.value(f)
-	if !ok {
-		return nil, posture.Unreadable, malformedLine(f, source)
-	}
-	return v, posture.Known, ""
+	return s
 }
 
-func malformedLine(f field, source string) string {
-	return source + ": malformed line " + fieldNames[f]
-}
-
-// copyRaw copies the lines for a person to read, all in one piece: the
-// kernel's tabs as spaces.
-func (l *Lines) copyRaw() {
+// text copies the lines for a person to read, all in one piece: the kernel's
+// tabs as spaces.
+func (l *Lines) text() string {
 	var size int
 	for _, line := range l.line {
 		size += len(line)
@@ -131,14 +145,42 @@ func (l *Lines) copyRaw() {
 			all[i] = ' '
 		}
 	}
-	rest := string(all)
-	for f, line := range l.line {
-		l.raw[f] = strings.TrimRight(rest[:len(line)], " ")
-		rest = rest[len(line):]
-	}
+	return string(all)
 }
 
-func parseText(v []byte) (string, bool) { return string(v), true }
+func trimSpaces(s string) string {
+	for len(s) > 0 && s[len(s)-1] == ' ' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// parse reads the value of a line into what Status.fact returned for it.
+func parse(f field, v []byte, value any) (ok bool) {
+	switch p := value.(type) {
+	case *string:
+		*p, ok = string(v), true
+	case *byte:
+		*p, ok = parseState(v)
+	case *bool:
+		*p, ok = parseBool(v)
+	case *int:
+		*p, ok = parseInt(v)
+		// Disabled, strict and filter: seccomp(2).
+		ok = ok && (f != fieldSeccomp || *p <= 2)
+	case *uint32:
+		*p, ok = parseUmask(v)
+	case *posture.CapSet:
+		*p, ok = parseCaps(v)
+	case *posture.IDs:
+		*p, ok = parseFour(v)
+	case *[]posture.ID:
+		*p, ok = parseGroups(v)
+	case *[]int:
+		*p, ok = parsePids(v)
+	}
+	return ok
+}
 
 // parseState wants a letter and its word in brackets: "S (sleeping)".
 func parseState(v []byte) (byte, bool) {
@@ -175,45 +217,38 @@ func parseBool(v []byte) (bool, bool) {
 	return v[0] == '1', true
 }
 
-// parseMode knows disabled, strict and filter: seccomp(2).
-func parseMode(v []byte) (int, bool) {
-	if len(v) != 1 || v[0] < '0' || v[0] > '2' {
-		return 0, false
-	}
-	return int(v[0] - '0'), true
-}
+// seen is an id as the reader's user namespace sees it.
+func seen(v uint32) posture.ID { return posture.ID{Value: v, Outside: v} }
 
-func parseFour(v []byte) (out [4]uint32, ok bool) {
-	for i := range out {
+func parseFour(v []byte) (ids posture.IDs, ok bool) {
+	for i, id := range []*posture.ID{&ids.Real, &ids.Effective, &ids.Saved, &ids.FS} {
 		word, rest, more := bytes.Cut(v, []byte{'\t'})
-		if out[i], ok = parseUint32(word); !ok || more != (i < len(out)-1) {
-			return [4]uint32{}, false
+		n, ok := parseUint32(word)
+		if !ok || more != (i < 3) {
+			return posture.IDs{}, false
 		}
-		v = rest
+		*id, v = seen(n), rest
 	}
-	return out, true
+	return ids, true
 }
 
 // parseGroups reads numbers with a space after each; the line may end with
 // one space more.
-func parseGroups(v []byte) ([]uint32, bool) {
-	v = bytes.TrimRight(v, " ")
-	out := []uint32{}
-	if len(v) == 0 {
-		return out, true
+func parseGroups(v []byte) ([]posture.ID, bool) {
+	for len(v) > 0 && v[len(v)-1] == ' ' {
+		v = v[:len(v)-1]
 	}
-	for {
-		word, rest, more := bytes.Cut(v, []byte{' '})
+	out := []posture.ID{}
+	for more := len(v) > 0; more; {
+		var word []byte
+		word, v, more = bytes.Cut(v, []byte{' '})
 		n, ok := parseUint32(word)
 		if !ok {
 			return nil, false
 		}
-		out = append(out, n)
-		if !more {
-			return out, true
-		}
-		v = rest
+		out = append(out, seen(n))
 	}
+	return out, true
 }
 
 // maxPidLevels is how deep the kernel nests pid namespaces, and one.
@@ -267,10 +302,4 @@ func parseUmask(v []byte) (uint32, bool) {
 		n = n<<3 | uint32(c-'0')
 	}
 	return n, n <= 0o7777
-}
-
-// Unreadable returns the status of a thread whose file could not be read.
-func Unreadable(err error) Status {
-	l := Lines{err: err}
-	return l.Parse("")
 }

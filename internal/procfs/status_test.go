@@ -70,16 +70,34 @@ func render(r *rand.Rand) rendered {
 	return v
 }
 
+// four are four ids as numbers. It wants them untranslated.
+func four(ids posture.IDs) (out [4]uint32) {
+	for i, id := range []posture.ID{ids.Real, ids.Effective, ids.Saved, ids.FS} {
+		out[i] = list([]posture.ID{id})[0]
+	}
+	return out
+}
+
+func list(ids []posture.ID) (out []uint32) {
+	for _, id := range ids {
+		if id != seen(id.Outside) {
+			panic("an id was translated")
+		}
+		out = append(out, id.Outside)
+	}
+	return out
+}
+
 // same compares what was parsed with what was rendered.
-func (v rendered) same(s Status) error {
+func (v rendered) same(s *Status) error {
 	checks := []struct {
 		name      string
 		got, want any
 		state     posture.State
 	}{
-		{"Uid", s.UID.Value, v.uid, s.UID.State},
-		{"Gid", s.GID.Value, v.gid, s.GID.State},
-		{"Groups", fmt.Sprint(s.Groups.Value), fmt.Sprint(v.groups), s.Groups.State},
+		{"Uid", four(s.UID.Value), v.uid, s.UID.State},
+		{"Gid", four(s.GID.Value), v.gid, s.GID.State},
+		{"Groups", fmt.Sprint(list(s.Groups.Value)), fmt.Sprint(v.groups), s.Groups.State},
 		{"CapInh", uint64(s.Caps.Inheritable.Value), v.caps[0], s.Caps.Inheritable.State},
 		{"CapPrm", uint64(s.Caps.Permitted.Value), v.caps[1], s.Caps.Permitted.State},
 		{"CapEff", uint64(s.Caps.Effective.Value), v.caps[2], s.Caps.Effective.State},
@@ -115,7 +133,7 @@ func TestStatusRoundTrip(t *testing.T) {
 }
 
 // lines are those of a Status by the kernel's names.
-func states(s Status) map[string]posture.State {
+func states(s *Status) map[string]posture.State {
 	return map[string]posture.State{
 		"Uid": s.UID.State, "Gid": s.GID.State, "Groups": s.Groups.State,
 		"CapInh": s.Caps.Inheritable.State, "CapPrm": s.Caps.Permitted.State, "CapEff": s.Caps.Effective.State,
@@ -131,7 +149,7 @@ func states(s Status) map[string]posture.State {
 // whatever line it is; no other line changes.
 func TestStatusMissingAndDoubled(t *testing.T) {
 	text := render(rand.New(rand.NewPCG(3, 4))).text
-	for name := range states(Status{}) {
+	for name := range states(new(Status)) {
 		var without, doubled []string
 		for line := range strings.Lines(text) {
 			if !strings.HasPrefix(line, name+":") {
@@ -217,7 +235,7 @@ func TestStatusManyGroups(t *testing.T) {
 	}
 	b.WriteString("\n")
 	g, known := ParseStatus(&b, "status").Groups.Get()
-	if !known || len(g) != 65536 || g[65535] != 4294967295 {
+	if !known || len(g) != 65536 || g[65535] != seen(4294967295) {
 		t.Fatalf("%v, %d groups", known, len(g))
 	}
 }
