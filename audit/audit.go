@@ -153,29 +153,26 @@ func refuse(log *slog.Logger, r *Report, err error) {
 		log.Error("the audit failed", "error", e.Error())
 		panic(e)
 	}
-	for _, f := range r.Gaps() {
-		logFinding(log, slog.LevelError, f)
-	}
-	for _, f := range r.Unknowns() {
-		logFinding(log, slog.LevelWarn, f)
-	}
+	logFindings(log, slog.LevelError, r.Gaps())
+	logFindings(log, slog.LevelWarn, r.Unknowns())
 	panic(e)
 }
 
-// logFinding logs one finding. A handler may write strings as they are, so
-// bytes that the target chose are made harmless here.
-func logFinding(log *slog.Logger, level slog.Level, f report.Finding) {
-	attrs := []slog.Attr{
-		slog.String("id", f.ID),
-		slog.String("status", f.Status.String()),
-		slog.String("severity", f.Severity.String()),
-		slog.String("subject", printable(f.Subject)),
-		slog.String("expected", printable(f.Expected)),
-		slog.String("observed", printable(f.Observed)),
-		slog.String("remedy", printable(f.Remedy)),
+// logFindings logs each of the findings. A handler may write strings as they
+// are, so bytes that the target chose are made harmless here.
+func logFindings(log *slog.Logger, level slog.Level, fs []report.Finding) {
+	for i := range fs {
+		f := &fs[i]
+		args := make([]any, 0, 16)
+		for _, text := range [...][2]string{
+			{"id", f.ID}, {"status", f.Status.String()}, {"severity", f.Severity.String()},
+			{"subject", f.Subject}, {"expected", f.Expected}, {"observed", f.Observed}, {"remedy", f.Remedy},
+		} {
+			args = append(args, text[0], printable(text[1]))
+		}
+		if len(f.Threads) > 0 {
+			args = append(args, "threads", f.Threads)
+		}
+		log.Log(context.Background(), level, printable(f.Message), args...)
 	}
-	if len(f.Threads) > 0 {
-		attrs = append(attrs, slog.Any("threads", f.Threads))
-	}
-	log.LogAttrs(context.Background(), level, printable(f.Message), attrs...)
 }

@@ -50,7 +50,7 @@ func (e *NotConfinedError) Unwrap() error { return e.Cause }
 
 // name writes the findings in one line, the first of them in full.
 func name(b *strings.Builder, lead string, fs []report.Finding) {
-	for i, f := range fs {
+	for i := range fs {
 		if i == maxNamed {
 			fmt.Fprintf(b, "; and %d more", len(fs)-maxNamed)
 			return
@@ -58,12 +58,12 @@ func name(b *strings.Builder, lead string, fs []report.Finding) {
 		if i > 0 {
 			lead = "; "
 		}
-		fmt.Fprintf(b, "%s%s: %s", lead, printable(title(f)), printable(f.Message))
+		fmt.Fprintf(b, "%s%s: %s", lead, printable(title(&fs[i])), printable(fs[i].Message))
 	}
 }
 
 // title is the finding's id with its subject, where it has one.
-func title(f report.Finding) string {
+func title(f *report.Finding) string {
 	if f.Subject == "" {
 		return f.ID
 	}

@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
@@ -25,8 +24,8 @@ const unscouted = "a seccomp filter is loaded, and no child could be made to fin
 // other ones, the attempts are made again.
 type scout struct {
 	*config
-	hint posture.Thread
-	init posture.Fact[posture.IDs]
+	hint *posture.Thread
+	init *posture.Fact[posture.IDs]
 	// plan is nil where no scout was needed.
 	plan *probes.Plan
 
@@ -61,8 +60,11 @@ func (s *scout) close() {
 
 // run sends the child and fills deny and limits.
 func (s *scout) run(ctx context.Context, tries bool) error {
-	in := probes.Input{CapsetExcept: s.granted([]posture.Thread{s.hint}), Peer: s.peer()}
-	in.Process = &posture.Process{Kernel: []posture.Thread{s.hint}, LastCapability: posture.Of(lastCapability, "", "")}
+	p := new(posture.Process)
+	p.Kernel = append(p.Kernel, *s.hint)
+	p.LastCapability.Value = lastCapability
+	p.LastCapability.Know("", "")
+	in := probes.Input{Process: p, CapsetExcept: s.granted(p.Kernel), Peer: s.peer()}
 	if tries {
 		in.Names = s.policy.Probes.Names()
 	}
@@ -83,8 +85,9 @@ func (s *scout) run(ctx context.Context, tries bool) error {
 		// No child went first, so any of the calls may be one that kills.
 		s.limits = append(s.limits, blind)
 		s.deny = make(map[string]string, len(calls))
-		for _, call := range calls {
-			s.deny[call.Name] = fmt.Sprintf("not made: a filter is loaded and no child could try it first: %v", named(err))
+		why := "not made: a filter is loaded and no child could try it first: " + named(err).Error()
+		for i := range calls {
+			s.deny[calls[i].Name] = why
 		}
 	}
 	return nil
@@ -95,7 +98,7 @@ const lastCapability = 40
 
 // peer is process 1 where a first look says that it is another user's.
 func (s *scout) peer() *probes.Peer {
-	theirs, own := &s.init, &s.hint.UID
+	theirs, own := s.init, &s.hint.UID
 	if theirs.State != posture.Known || own.State != posture.Known || shareID(&theirs.Value, &own.Value) {
 		return nil
 	}

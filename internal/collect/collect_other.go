@@ -23,7 +23,9 @@ func PID(_ context.Context, pid int, _ Options) (*posture.Process, error) {
 func OwnSeccomp() (mode int, known bool) { return 0, false }
 
 // Hint knows nothing outside Linux.
-func Hint() (own posture.Thread, init posture.Fact[posture.IDs]) { return own, init }
+func Hint() (own *posture.Thread, init *posture.Fact[posture.IDs]) {
+	return new(posture.Thread), new(posture.Fact[posture.IDs])
+}
 
 // Host returns the architecture; there is no Linux kernel.
 func Host() (kernelRelease, arch string) { return "", runtime.GOARCH }

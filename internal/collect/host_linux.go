@@ -13,10 +13,10 @@ import (
 // process 1 says of its user ids. It makes no system call but openat, read and
 // close, which the Go runtime makes too, since it is asked before anything is
 // known of a filter. It is no evidence: /proc is not verified for it.
-func Hint() (own posture.Thread, init posture.Fact[posture.IDs]) {
-	own = unverified("/proc/thread-self/status").Thread
+func Hint() (own *posture.Thread, init *posture.Fact[posture.IDs]) {
+	own = &unverified("/proc/thread-self/status").Thread
 	own.TID = kernel.Gettid()
-	return own, unverified("/proc/1/status").UID
+	return own, &unverified("/proc/1/status").UID
 }
 
 // OwnSeccomp returns the seccomp mode of the calling thread, as Hint does: 0

@@ -62,6 +62,8 @@ func (c *Calls) OpenBeneath(dir int, path string, flags int, under string) (int,
 }
 
 // Within names a file by its directory, where that is told, and its name.
+//
+//go:noinline
 func Within(under, name string) string {
 	if under == "" {
 		return name

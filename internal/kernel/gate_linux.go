@@ -69,6 +69,8 @@ func (c *Calls) gate(i int) error {
 // allowed says whether call i may be made. It is for calls whose success shows
 // by itself that the kernel made it, since a filter fills no memory: such a
 // call needs its gate only where it did not succeed, or filled nothing.
+//
+//go:noinline
 func (c *Calls) allowed(i int) error {
 	if c.state[i] != denied {
 		return nil
@@ -100,6 +102,7 @@ func (c *Calls) fail(i int, file string, errno syscall.Errno) error {
 	return fail(name, file, errno)
 }
 
+//go:noinline
 func fail(call, file string, errno syscall.Errno) error {
 	return &Error{Call: call, File: file, Errno: errno}
 }
@@ -132,6 +135,10 @@ func errnoOf(err error) syscall.Errno {
 // one is given memory of its own.
 type pathRoom [64]byte
 
+// terminated is out of line, as what errors are made of is: it is called in
+// many places.
+//
+//go:noinline
 func (room *pathRoom) terminated(path string) unsafe.Pointer {
 	b := room[:]
 	if len(path) >= len(b) {

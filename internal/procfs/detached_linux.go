@@ -9,9 +9,9 @@ import (
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
-var errLeadsOut = errors.New("not a detached clone of the own task directory")
-
 const keptName = "kept /proc/self/task"
+
+var errLeadsOut = errors.New(keptName + ": not a detached clone of the own task directory")
 
 // Detached returns nil where fd is on a procfs, is the directory that want
 // describes, and ".." from it is that directory again.
@@ -21,7 +21,7 @@ func Detached(c *kernel.Calls, fd int, want kernel.FileStat) error {
 		return err
 	}
 	if st.Dev != want.Dev || st.Ino != want.Ino {
-		return about(keptName, errLeadsOut)
+		return errLeadsOut
 	}
 	return nil
 }
@@ -33,7 +33,7 @@ func standsAlone(c *kernel.Calls, fd int) (kernel.FileStat, error) {
 		return kernel.FileStat{}, err
 	}
 	if !fs.Proc {
-		return kernel.FileStat{}, about(keptName, errLeadsOut)
+		return kernel.FileStat{}, errLeadsOut
 	}
 	st, err := c.Stat(fd, keptName)
 	if err != nil {
@@ -49,7 +49,7 @@ func standsAlone(c *kernel.Calls, fd int) (kernel.FileStat, error) {
 		return st, err
 	}
 	if above.Dev != st.Dev || above.Ino != st.Ino || above.MountID != st.MountID {
-		return st, about(keptName, errLeadsOut)
+		return st, errLeadsOut
 	}
 	return st, nil
 }
@@ -68,7 +68,7 @@ func DetachedElsewhere(c *kernel.Calls, fd int, nspid []int, pidNamespace string
 			return nil
 		}
 	}
-	return about(keptName, errLeadsOut)
+	return errLeadsOut
 }
 
 func isTaskOf(c *kernel.Calls, fd int, nspid []int, pidNamespace string) bool {

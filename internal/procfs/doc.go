@@ -35,10 +35,14 @@ func readAll(r io.Reader) ([]byte, error) {
 }
 
 // because returns an error that is both: a kind of error, and what brought it
-// about.
+// about. Out of line, since errors are made in many places.
+//
+//go:noinline
 func because(kind, cause error) error { return &causedError{kind, cause} }
 
 // about puts before an error what it is about.
+//
+//go:noinline
 func about(what string, err error) error { return because(errors.New(what), err) }
 
 type causedError struct{ kind, cause error }

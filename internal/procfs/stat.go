@@ -54,15 +54,16 @@ func ParseStat(data []byte) (Stat, error) {
 	rest := data[end+2:]
 	for n := state; n <= start; n++ {
 		word, after, more := bytes.Cut(rest, []byte{' '})
-		if !more && n < start {
-			return Stat{}, malformed("number of fields")
-		}
 		rest = after
 		bad := ""
+		if !more && n < start {
+			bad = "number of fields"
+		}
 		switch n {
 		case state:
 			if len(word) != 1 || word[0] < 'A' || word[0] > 'z' {
-				return Stat{}, malformed("state")
+				bad = "state"
+				break
 			}
 			s.State = word[0]
 		case flags:
