@@ -2,9 +2,11 @@
 // package that imports golang.org/x/sys/unix.
 //
 // Every call goes through a [Calls] value, which knows the calls that must
-// not be made in this process, and asks each call once with harmless
-// arguments before it believes its answers: a seccomp filter may kill for a
-// call, refuse it, or answer success without making it.
+// not be made in this process, since a seccomp filter may kill for a call. A
+// filter may also refuse a call, or answer success without making it. So a
+// call is asked once with harmless arguments before its answers are believed,
+// unless an answer fills memory, which no filter does: then only where it
+// failed or filled nothing.
 package kernel
 
 import (
