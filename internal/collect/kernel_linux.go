@@ -17,9 +17,9 @@ func (a *collector) askKernel(v *views) {
 	if a.self {
 		first = 1
 	}
-	// The calling thread comes first, and is not among those of the classes
-	// where these could not be read.
-	threads := make([]posture.Thread, first, n+first)
+	// The calling thread comes first. It is among those of the classes, where
+	// these could be read.
+	threads := make([]posture.Thread, first, max(n, first))
 	if a.self {
 		a.askSelf(&threads[0], v)
 	}

@@ -59,7 +59,7 @@ type class struct {
 func newThreadSet(c *kernel.Calls, task *procfs.Dir, pid int, buf *procfs.Buffer) *threadSet {
 	return &threadSet{
 		c: c, task: task, pid: pid, buf: buf,
-		byKey: map[string]*class{}, missing: map[int]int{}, key: make([]byte, 0, 1024),
+		byKey: map[string]*class{}, missing: map[int]int{}, key: make([]byte, 0, 512),
 		seen: make([]seenThread, 0, 16), list: make([]int, 0, 16),
 	}
 }

@@ -107,15 +107,23 @@ func fieldOf(name []byte) field {
 // Lines are the wanted lines of one status file, not yet parsed. They point
 // into the bytes that were scanned.
 type Lines struct {
-	line [numFields][]byte // whole line, without its newline
-	more [numFields]bool   // a second line of that name was seen
+	data []byte
+	at   [numFields]span
+	more [numFields]bool // a second line of that name was seen
 	err  error
 }
+
+// span is where a line stands, without its newline. Its end is 0 where there
+// is no such line.
+type span struct{ from, to uint32 }
+
+// line returns a line, or nothing where there is none.
+func (l *Lines) line(f field) []byte { return l.data[l.at[f].from:l.at[f].to] }
 
 // Scan finds the wanted lines in data and keeps pointing into it. It does not
 // allocate.
 func (l *Lines) Scan(data []byte) {
-	*l = Lines{}
+	*l = Lines{data: data}
 	switch {
 	case len(data) > maxFile:
 		l.err = ErrTooLong
@@ -124,13 +132,12 @@ func (l *Lines) Scan(data []byte) {
 		l.err = ErrCut
 		return
 	}
-	for len(data) > 0 {
-		end := bytes.IndexByte(data, '\n')
-		line := data[:end]
-		data = data[end+1:]
-		if len(line) == 0 || !mayBegin[line[0]] {
+	for from, to := 0, 0; from < len(data); from = to + 1 {
+		to = from + bytes.IndexByte(data[from:], '\n')
+		if !mayBegin[data[from]] {
 			continue
 		}
+		line := data[from:to]
 		colon := bytes.IndexByte(line, ':')
 		if colon < 0 {
 			continue
@@ -139,11 +146,11 @@ func (l *Lines) Scan(data []byte) {
 		if f == fieldNone {
 			continue
 		}
-		if l.line[f] != nil {
+		if l.at[f].to != 0 {
 			l.more[f] = true
 			continue
 		}
-		l.line[f] = line
+		l.at[f] = span{uint32(from), uint32(to)}
 	}
 }
 
@@ -159,7 +166,7 @@ func (l *Lines) AppendPosture(key []byte) ([]byte, bool) {
 			return key, false
 		}
 		if !ofThread[f] {
-			key = append(key, l.line[f]...)
+			key = append(key, l.line(f)...)
 			key = append(key, '\n')
 		}
 	}
@@ -193,7 +200,7 @@ func (l *Lines) number(f field) (int, bool) {
 
 // value returns what follows the name, the colon and the tab.
 func (l *Lines) value(f field) ([]byte, bool) {
-	line := l.line[f]
+	line := l.line(f)
 	at := len(fieldNames[f])
 	if l.err != nil || l.more[f] || len(line) < at+2 || line[at+1] != '\t' {
 		return nil, false

@@ -112,11 +112,12 @@ func (l *Lines) Parse(source string) *Status {
 	for f := field(1); f < numFields; f++ {
 		value, origin := s.fact(f)
 		origin.Source = source
-		origin.Raw, raw = trimSpaces(raw[:len(l.line[f])]), raw[len(l.line[f]):]
+		n := len(l.line(f))
+		origin.Raw, raw = trimSpaces(raw[:n]), raw[n:]
 		switch v, ok := l.value(f); {
 		case l.err != nil:
 			origin.Err = why
-		case l.line[f] == nil:
+		case l.at[f].to == 0:
 			origin.State, origin.Err = posture.Absent, source+": no line "+fieldNames[f]
 		case l.more[f]:
 			origin.Err = source + ": more than one line " + fieldNames[f]
@@ -132,13 +133,9 @@ func (l *Lines) Parse(source string) *Status {
 // text copies the lines for a person to read, all in one piece: the kernel's
 // tabs as spaces.
 func (l *Lines) text() string {
-	var size int
-	for _, line := range l.line {
-		size += len(line)
-	}
-	all := make([]byte, 0, size)
-	for _, line := range l.line {
-		all = append(all, line...)
+	all := make([]byte, 0, 512) // without groups they are shorter
+	for f := range numFields {
+		all = append(all, l.line(f)...)
 	}
 	for i, c := range all {
 		if c == '\t' {
