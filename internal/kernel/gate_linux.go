@@ -5,11 +5,8 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/selfaudit/selfaudit/internal/names"
 	"golang.org/x/sys/unix"
 )
-
-func errnoName(e syscall.Errno) string { return names.ErrnoName(int(e)) }
 
 // Calls makes system calls for one audit. It is not safe for concurrent use.
 type Calls struct {
