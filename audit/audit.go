@@ -98,7 +98,9 @@ func (c *config) keep() error {
 	if err != nil {
 		return err
 	}
-	defer out.close()
+	if err := out.close(); err != nil {
+		return err
+	}
 	c.kept, err = procfs.Keep(out.deny)
 	return err
 }

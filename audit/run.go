@@ -27,6 +27,9 @@ const (
 	notProbedOther = "it is another process: attempts in its place are not part of this version, so nothing was tried"
 )
 
+// oneFilter is a limit of every audit of self with threads under a filter.
+const oneFilter = "attempts speak for the seccomp filters of the thread that audits: that every other thread has the same ones, and not just as many, cannot be seen from inside"
+
 var errStrict = errors.New("the calling thread is in seccomp strict mode, which leaves it no call that an audit needs: seccomp(2)")
 
 // run audits once, bounded by the context and the configured timeout.
@@ -71,6 +74,9 @@ func (c *config) observe(ctx context.Context) (*posture.Process, error) {
 	default:
 		c.try(ctx, p, s)
 	}
+	if err := s.close(); err != nil {
+		p.Limits = append(p.Limits, "a child of the audit is left: "+err.Error())
+	}
 	return p, nil
 }
 
@@ -94,6 +100,9 @@ func (c *config) try(ctx context.Context, p *posture.Process, s *scout) {
 		p.NotProbed = err.Error()
 	}
 	c.speakForAll(p)
+	if n, known := p.Threads.Get(); s.filtered && len(p.Attempts) > 0 && (!known || n > 1) {
+		p.Limits = append(p.Limits, oneFilter)
+	}
 	if child := auditopt.From(ctx).ExecChild; child != nil {
 		p.AfterExec = child(ctx)
 	}

@@ -26,6 +26,8 @@ type scout struct {
 	*config
 	hint *posture.Thread
 	init *posture.Fact[posture.IDs]
+	// filtered is false only where the thread says that it has no filter.
+	filtered bool
 	// plan is nil where no scout was needed.
 	plan *probes.Plan
 
@@ -38,7 +40,7 @@ type scout struct {
 func (c *config) scout(ctx context.Context, tries bool) (*scout, error) {
 	hint, init := collect.Hint()
 	mode, known := hint.SeccompMode.Get()
-	s := &scout{config: c, hint: hint, init: init}
+	s := &scout{config: c, hint: hint, init: init, filtered: !known || mode != seccompDisabled}
 	switch {
 	case known && mode == seccompStrict:
 		return nil, errStrict
@@ -46,16 +48,17 @@ func (c *config) scout(ctx context.Context, tries bool) (*scout, error) {
 		return s, nil
 	}
 	if err := s.run(ctx, tries); err != nil {
-		s.close()
-		return nil, err
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *scout) close() {
-	if s.plan != nil {
-		s.plan.Close()
+// close waits for the scout to be gone. The error says that it is not.
+func (s *scout) close() error {
+	if s.plan == nil {
+		return nil
 	}
+	return s.plan.Close()
 }
 
 // run sends the child and fills deny and limits.

@@ -9,6 +9,7 @@ package probes
 
 import (
 	"context"
+	"errors"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
@@ -46,9 +47,9 @@ func Run(ctx context.Context, in Input) ([]posture.Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer p.Close()
 	p.Run(ctx)
-	return p.Attempts(in)
+	attempts, err := p.Attempts(in)
+	return attempts, errors.Join(err, p.Close())
 }
 
 // Plan is attempts that were written down and not made yet. It lets one child
