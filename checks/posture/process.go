@@ -134,6 +134,9 @@ type Root struct {
 	// ReadOnly is true where nothing can be written through the mount that
 	// the root lies on.
 	ReadOnly Fact[bool]
+	// CwdOutside is true where the working directory of a thread leads out
+	// of the root directory: a chroot(2) without chdir(2).
+	CwdOutside Fact[bool]
 }
 
 // Descriptor is one open file descriptor.
