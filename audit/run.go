@@ -103,7 +103,12 @@ func (c *config) try(ctx context.Context, p *posture.Process, s *scout) {
 	if n, known := p.Threads.Get(); s.filtered && len(p.Attempts) > 0 && (!known || n > 1) {
 		p.Limits = append(p.Limits, oneFilter)
 	}
-	if child := auditopt.From(ctx).ExecChild; child != nil {
+	child := auditopt.From(ctx).ExecChild
+	switch {
+	case child == nil:
+	case len(s.deny) > 0:
+		p.AfterExec = posture.Failed[posture.CapSets]("execve(2)", "a seccomp filter kills for calls, and starting a program takes more of them than were tried")
+	default:
 		p.AfterExec = child(ctx)
 	}
 }

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
@@ -75,6 +76,14 @@ func (s *scout) run(ctx context.Context, tries bool) error {
 	var err error
 	if s.plan, err = probes.NewPlan(in, calls); err != nil {
 		return err
+	}
+	// One attempt that hangs, on a supervisor that does not answer say, must
+	// leave time for the facts.
+	if end, ok := ctx.Deadline(); ok {
+		half := time.Now().Add(time.Until(end) / 2)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, half)
+		defer cancel()
 	}
 	s.plan.Run(ctx)
 	s.deny, err = s.plan.Deny()

@@ -105,7 +105,7 @@ func (p *Plan) Run(ctx context.Context) {
 // be made in this process, with the reason. An error means that no child could
 // try them.
 func (p *Plan) Deny() (map[string]string, error) {
-	if p.err != nil {
+	if p.err != nil && !p.survey.Complete() {
 		return nil, p.err
 	}
 	return p.survey.Deny(), nil

@@ -38,6 +38,9 @@ type prologue struct {
 // dies in one of them costs one fork more, and the next one leaves it out.
 func (p *Program) addPrologue() {
 	pr := &p.prologue
+	// First of all, so that a child that somebody stops does not outlive the
+	// audit. A child that takes other ids loses it; it has its own deadline.
+	p.Call(kernel.SysPrctl, 0, Int(prSetPdeathsig), Int(int(syscall.SIGKILL)), Int(0), Int(0), Int(0))
 	// A soft core limit of 1 keeps both files and pipe handlers from being
 	// fed when a filter kills; 0 would still feed a pipe: core(5).
 	one := p.Bytes(words(1, 1))
@@ -52,7 +55,6 @@ func (p *Program) addPrologue() {
 	pr.waitid = p.Call(kernel.SysWaitid, 0, Int(waitAll), Int(0), p.Addr(info), Int(waitExited|waitNoHang|wallClone), Int(0))
 	pr.sendSignal = p.Call(kernel.SysPidfdSendSignal, 0, Int(-1), Int(0), Int(0), Int(0))
 
-	p.Call(kernel.SysPrctl, 0, Int(prSetPdeathsig), Int(int(syscall.SIGKILL)), Int(0), Int(0), Int(0))
 	// A session of its own: some calls with odd arguments act on the terminal.
 	p.Call(kernel.SysSetsid, 0)
 

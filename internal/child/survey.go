@@ -30,6 +30,16 @@ func (p *Program) Survey(calls []kernel.AuditCall) Survey {
 	return s
 }
 
+// Complete says that every call was tried.
+func (s Survey) Complete() bool {
+	for k := range s.calls {
+		if o := s.p.Outcome(s.first + Step(k)); !o.Made && o.Signal == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Deny returns the calls that must not be made in this process, with the
 // reason, once the program has run.
 func (s Survey) Deny() map[string]string {
