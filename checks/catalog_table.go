@@ -119,7 +119,7 @@ var catalog = []Meta{
 	{
 		"threads.uniform", report.Privilege, report.Critical,
 		"threads that differ",
-		"A thread has other ids, groups, capability sets, no_new_privs or seccomp filters than the thread group leader.",
+		"A thread has other ids, groups, capability sets or no_new_privs than the thread group leader, another seccomp mode or another number of filters. Where the leader has ended and other threads live on, they are compared with the lowest of them. Whether equally many filters are the same ones cannot be seen.",
 		"For the kernel these belong to each thread, and all threads share their memory: whoever controls one thread controls the one that was forgotten.",
 		"drop on all threads: Go: syscall.Setgroups, Setresgid, Setresuid and syscall.AllThreadsSyscall, and seccomp with SECCOMP_FILTER_FLAG_TSYNC; C: the libc's wrappers, not syscall(2); docker, kubernetes, systemd: let them drop before the program starts",
 	},

@@ -82,6 +82,10 @@ func execOnly(pol *policy.Policy) {
 	*pol = policy.Policy{Process: policy.Process{Capabilities: policy.Capabilities{Exec: new(policy.CapSet)}}}
 }
 
+func uniformOnly(pol *policy.Policy) {
+	*pol = policy.Policy{Process: policy.Process{UniformThreads: true}}
+}
+
 func onlyGroups(g policy.Groups, gid *policy.ID) func(*policy.Policy) {
 	return func(pol *policy.Policy) {
 		pol.Process.User = policy.User{AdditionalGIDs: &g, GID: gid}
@@ -220,11 +224,26 @@ var holes = []hole{
 		both(func(t *posture.Thread) { t.SeccompMode.Value, t.SeccompFilters = 0, absent[int]() })(p)
 	}, want: want{"seccomp.mode": gap}},
 	{name: "filters not counted", threads: 2, change: func(p *posture.Process) { p.Classes[0].SeccompFilters = absent[int]() }, want: want{"threads.uniform": unknown}},
-	{name: "no leader", threads: 2, change: func(p *posture.Process) { p.PID = 9 }, want: want{"threads.uniform": unknown}, says: "leader"},
-	{name: "no leader, and others differ", threads: 2, change: func(p *posture.Process) {
+	{name: "the leader has ended", threads: 2, change: func(p *posture.Process) { p.PID = 9 }, want: want{}},
+	{name: "the leader has ended, and others differ", threads: 2, change: func(p *posture.Process) {
 		apart(p, 11).SeccompFilters.Value = 2
 		p.PID = 9
-	}, want: want{"threads.uniform": gap}},
+	}, want: want{"threads.uniform": gap}, says: "thread 11 differs from thread 10, the lowest one alive (the thread group leader has ended)", tids: []int{11}},
+	{name: "the leader has ended, and of one thread a fact is not known", threads: 2, change: func(p *posture.Process) {
+		apart(p, 11).Groups = unreadable[[]posture.ID]()
+		p.PID = 9
+	}, want: want{"threads.uniform": unknown, "identity.groups": unknown}, tids: []int{11}},
+	{name: "the leader has ended, and of the lowest thread a fact is not known", threads: 2, change: func(p *posture.Process) {
+		p.Classes[0].SeccompFilters = absent[int]()
+		apart(p, 11)
+		p.PID = 9
+	}, want: want{"threads.uniform": unknown}},
+	{name: "no leader, and not all threads were read", threads: 2, ask: uniformOnly, change: func(p *posture.Process) { p.PID, p.Threads.Value = 9, 3 },
+		want: want{"threads.uniform": unknown}, says: "leader could not be read: only 2 of 3"},
+	{name: "no leader, not all threads were read, and others differ", threads: 2, ask: uniformOnly, change: func(p *posture.Process) {
+		apart(p, 11).SeccompFilters.Value = 2
+		p.PID, p.Threads = 9, unreadable[int]()
+	}, want: want{"threads.uniform": gap}, says: "thread 11 differs from thread 10 in"},
 	{name: "a capability that capget(2) alone shows", threads: 2, change: func(p *posture.Process) { p.Kernel[1].Caps.Permitted.Value = capSysAdmin },
 		want: want{"capabilities.permitted": gap, "contradiction CapPrm": gap, "threads.uniform": gap}, says: "thread 11", tids: []int{11}},
 

@@ -9,51 +9,83 @@ import (
 	"github.com/selfaudit/selfaudit/checks/report"
 )
 
-const (
-	uniformID       = "threads.uniform"
-	uniformExpected = "every thread as the leader"
-)
+const uniformID = "threads.uniform"
 
-// uniformThreads checks that every thread has the credentials and filters of
-// the thread group leader. Credentials are a thread's own for the kernel:
-// credentials(7), nptl(7).
+// uniformThreads checks that every thread has the credentials of the thread
+// group leader, its seccomp mode and its number of filters: nothing shows one
+// thread what the filters of another are. Credentials are a thread's own for
+// the kernel: credentials(7), nptl(7).
 func uniformThreads(out *results, a *audited, pol *policy.Policy) {
 	if !pol.Process.UniformThreads {
 		out.skip(uniformID)
 		return
 	}
-	leader := a.leader()
-	differ, unknown := a.differences(leader)
+	ref := a.reference()
+	if ref == nil {
+		why := a.incomplete
+		if why == "" {
+			why = "the thread group leader could not be read"
+		}
+		uniformUnknown(out, a, nil, why)
+		return
+	}
+	differ, unknown := a.differences(ref)
 	switch {
 	case len(differ) > 0:
-		notUniform(out, a, differ)
-	case a.Threads.State == posture.Known && a.Threads.Value == 1 && len(a.all) == 1 && leader != nil:
-		uniform(out, a, "one thread")
-	case leader == nil:
-		uniformUnknown(out, a, nil, "the thread group leader could not be read")
+		notUniform(out, a, ref, differ)
+	case ref.leads && a.Threads.State == posture.Known && a.Threads.Value == 1 && len(a.all) == 1:
+		uniform(out, a, ref, "one thread")
+	case !ref.leads && a.incomplete != "":
+		uniformUnknown(out, a, nil, "the thread group leader could not be read: "+a.incomplete)
 	case len(unknown) > 0:
 		uniformUnknown(out, a, unknown, unknown[0].unknown)
 	case a.incomplete != "":
 		uniformUnknown(out, a, nil, a.incomplete)
 	default:
-		uniform(out, a, "the same for all")
+		uniform(out, a, ref, "the same for all")
 	}
 }
 
-// leader returns the class of the thread whose id is the process id.
-func (a *audited) leader() *posture.Thread { return a.class[a.PID] }
+// reference is the thread that all others are compared with.
+type reference struct {
+	*posture.Thread
+	tid int
+	// leads is true for the thread group leader.
+	leads bool
+	// name is what sentences call it.
+	name string
+}
 
-// differences compares every class with the leader's, and what the kernel
-// answered with what the classes say. Without the leader any class will do:
-// where two classes differ, one of them differs from the leader.
-func (a *audited) differences(leader *posture.Thread) (differ, unknown []*difference) {
+// reference returns the thread group leader, and where it is not among the
+// threads the lowest of them: the other threads live on when the leader has
+// ended, and which of them all are compared with makes no difference to
+// whether they are equal. It returns nil where no thread's class is known.
+func (a *audited) reference() *reference {
+	if leader := a.class[a.PID]; leader != nil {
+		return &reference{leader, a.PID, true, "the thread group leader"}
+	}
 	if len(a.Classes) == 0 {
-		return nil, nil
+		return nil
 	}
-	ref := leader
-	if ref == nil {
-		ref = &a.Classes[0].Thread
+	lowest := a.all[0]
+	name := "thread " + strconv.Itoa(lowest)
+	if a.incomplete == "" {
+		// All that live were read.
+		name += ", the lowest one alive (the thread group leader has ended)"
 	}
+	return &reference{a.class[lowest], lowest, false, name}
+}
+
+func (r *reference) expected() string {
+	if r.leads {
+		return "every thread as the leader"
+	}
+	return "every thread as thread " + strconv.Itoa(r.tid)
+}
+
+// differences compares every class with the reference, and what the kernel
+// answered with what the classes say.
+func (a *audited) differences(ref *reference) (differ, unknown []*difference) {
 	note := func(d *difference) {
 		if len(d.fields) > 0 {
 			differ = append(differ, d)
@@ -64,17 +96,17 @@ func (a *audited) differences(leader *posture.Thread) (differ, unknown []*differ
 	}
 	for i := range a.views {
 		if v := &a.views[i]; !v.kernel {
-			note(compareClass(ref, v))
+			note(compareClass(ref.Thread, v))
 		}
 	}
 	for i := range a.Kernel {
 		k := &a.Kernel[i]
-		note(compareKernel(ref, a.kernel[a.PID], a.class[k.TID], k))
+		note(compareKernel(ref.Thread, a.kernel[ref.tid], a.class[k.TID], k))
 	}
 	return differ, unknown
 }
 
-// difference is what sets some threads apart from the leader.
+// difference is what sets some threads apart from the reference.
 type difference struct {
 	tids     []int
 	fields   []string
@@ -100,9 +132,9 @@ func compareClass(ref *posture.Thread, class *threads) *difference {
 }
 
 // compareKernel compares one thread's answers by system calls with the
-// leader's: its own answers, or its class where the kernel was not asked. Where
-// the thread's class says something else, that is a contradiction, and which of
-// the two to compare with the leader's class is not known.
+// reference's: its own answers, or its class where the kernel was not asked.
+// Where the thread's class says something else, that is a contradiction, and
+// which of the two to compare with the reference's class is not known.
 func compareKernel(ref, kernelRef, class, k *posture.Thread) *difference {
 	d := &difference{tids: []int{k.TID}}
 	for f := range comparedFacts {
@@ -135,7 +167,7 @@ func (d *difference) cannot(why string) {
 	}
 }
 
-func notUniform(out *results, a *audited, differ []*difference) {
+func notUniform(out *results, a *audited, ref *reference, differ []*difference) {
 	var tids []int
 	var words []string
 	var e evidenceGroups
@@ -149,14 +181,14 @@ func notUniform(out *results, a *audited, differ []*difference) {
 	if len(some) == 1 {
 		verb = " differs"
 	}
-	f := out.add(uniformID, report.Gap, uniformExpected,
+	f := out.add(uniformID, report.Gap, ref.expected(),
 		strconv.Itoa(len(a.Classes))+" classes: "+listed(words, "; "),
-		who+verb+" from the thread group leader in "+strings.Join(differ[0].fields, ", "))
+		who+verb+" from "+ref.name+" in "+strings.Join(differ[0].fields, ", "))
 	f.Threads, f.Evidence = some, e.bounded()
 }
 
 func uniformUnknown(out *results, a *audited, unknown []*difference, why string) {
-	f := out.add(uniformID, report.Unknown, uniformExpected, "unknown", "whether every thread is as the leader is not known: "+why)
+	f := out.add(uniformID, report.Unknown, "all threads alike", "unknown", "whether all threads are alike is not known: "+why)
 	f.Evidence = seen(&a.Threads.Origin)
 	var tids []int
 	for _, d := range unknown {
@@ -167,8 +199,10 @@ func uniformUnknown(out *results, a *audited, unknown []*difference, why string)
 	}
 }
 
-func uniform(out *results, a *audited, observed string) {
-	f := out.add(uniformID, report.Pass, uniformExpected, observed,
-		a.who(a.all)+" of the process: ids, groups, capability sets, no_new_privs and seccomp are the leader's")
+// uniform does not say that the filters are the same: two different ones that
+// are equal in number cannot be told apart.
+func uniform(out *results, a *audited, ref *reference, observed string) {
+	f := out.add(uniformID, report.Pass, ref.expected(), observed,
+		a.who(a.all)+" of the process: ids, groups, capability sets, no_new_privs, seccomp mode and number of filters are those of "+ref.name)
 	f.Evidence = seen(&a.Threads.Origin)
 }
