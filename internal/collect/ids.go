@@ -2,6 +2,7 @@ package collect
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -29,6 +30,15 @@ type idView struct {
 	own *idMap
 	// unknown says why neither can be told, and is empty otherwise.
 	unknown string
+	// sysctl is the overflow id that this kernel was told to show, which is
+	// taken for one beside 65534 where it is known.
+	sysctl posture.Fact[uint32]
+}
+
+// overflows says whether a seen id may stand for any that the reader's user
+// namespace does not map. Nothing verifies the sysctl, so both ids count.
+func (v *idView) overflows(seen uint32) bool {
+	return seen == overflowID || v.sysctl.State == posture.Known && seen == v.sysctl.Value
 }
 
 // whole says whether a map has every id, and each as itself.
@@ -47,35 +57,62 @@ func (v *idView) id(seen uint32) (id posture.ID, why string) {
 		return posture.ID{}, idWord(seen) + ": no map of the user namespace: " + v.m.Why()
 	}
 	// Where we do not see every id ourselves, the overflow id may hide one.
-	hides := seen == overflowID && !whole(v.own)
+	if v.overflows(seen) && !whole(v.own) {
+		return posture.ID{}, idWord(seen) + " may stand for one that the auditor's user namespace does not map"
+	}
+	partly := false
 	for _, e := range v.m.Value {
-		if e.Outside == noID {
-			hides = hides || seen == overflowID
-			continue
-		}
-		if seen >= e.Outside && seen-e.Outside < e.Size && !hides {
+		size := v.shown(e)
+		if seen >= e.Outside && seen-e.Outside < size {
 			return posture.ID{Value: e.Inside + (seen - e.Outside), Outside: seen}, ""
 		}
+		partly = partly || size < e.Size
 	}
-	if hides {
-		return posture.ID{}, idWord(seen) + " may stand for one that the auditor's user namespace does not map"
+	if partly {
+		return posture.ID{}, idWord(seen) + ": the auditor's user namespace does not show all that the target's maps"
 	}
 	return posture.ID{Value: overflowID, Outside: seen, Unmapped: true}, ""
 }
 
-func (v *idView) sameID(seen uint32) (id posture.ID, why string) {
-	id = posture.ID{Value: seen, Outside: seen}
-	if v.m.State == posture.Known {
-		id.Unmapped = true
-		for _, e := range v.m.Value {
-			if seen >= e.Inside && seen-e.Inside < e.Size {
-				id.Unmapped = false
+// shown says how many ids of a line, counted from its first, the auditor sees
+// one after the other. The line tells of the first alone; the rest follow it
+// only where one line of the auditor's own map holds them all.
+func (v *idView) shown(e posture.MapEntry) uint32 {
+	if e.Outside == noID {
+		return 0
+	}
+	if v.own.State == posture.Known {
+		for _, o := range v.own.Value {
+			if e.Outside >= o.Inside && uint64(e.Outside)+uint64(e.Size) <= uint64(o.Inside)+uint64(o.Size) {
+				return e.Size
 			}
 		}
-	} else if seen == overflowID && v.m.State != posture.Absent {
-		return posture.ID{}, idWord(seen) + " may stand for any that the user namespace does not map: " + v.m.Why()
 	}
+	return 1
+}
+
+// sameID is for ids of the auditor's own user namespace, where only the
+// overflow id shows what is not mapped. It does so even where the map has an id
+// of that number, unless it has all.
+func (v *idView) sameID(seen uint32) (id posture.ID, why string) {
+	id = posture.ID{Value: seen, Outside: seen}
+	if v.m.State != posture.Known {
+		if v.overflows(seen) && v.m.State != posture.Absent {
+			return posture.ID{}, idWord(seen) + " may stand for any that the user namespace does not map: " + v.m.Why()
+		}
+		return id, ""
+	}
+	if whole(v.m) || !v.overflows(seen) && inside(v.m.Value, seen) {
+		return id, ""
+	}
+	// What it is outside cannot be seen, whatever stands for it here.
+	id.Unmapped, id.Outside = true, overflowID
 	return id, ""
+}
+
+// inside says whether a map has an id for its own user namespace.
+func inside(m []posture.MapEntry, id uint32) bool {
+	return slices.ContainsFunc(m, func(e posture.MapEntry) bool { return id >= e.Inside && id-e.Inside < e.Size })
 }
 
 func idWord(id uint32) string { return "id " + strconv.FormatUint(uint64(id), 10) }

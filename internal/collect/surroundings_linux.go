@@ -41,7 +41,7 @@ func (a *collector) hidesIDs() bool {
 	return false
 }
 
-func isOverflow(id posture.ID) bool { return id.Value == overflowID && !id.Unmapped }
+func isOverflow(id posture.ID) bool { return id.Unmapped && id.Outside == overflowID }
 
 func anyOverflow(f *posture.Fact[posture.IDs]) bool {
 	ids := &f.Value

@@ -22,6 +22,7 @@ func known(entries ...posture.MapEntry) *idMap {
 func TestIDView(t *testing.T) {
 	full := known(posture.MapEntry{Inside: 0, Outside: 0, Size: noID})
 	half := known(posture.MapEntry{Inside: 0, Outside: 100000, Size: 65536})
+	torn := known(posture.MapEntry{Inside: 0, Outside: 1000, Size: 1}, posture.MapEntry{Inside: 1, Outside: 5000, Size: 1})
 	unread, absent := new(idMap), &idMap{Origin: posture.Origin{State: posture.Absent}}
 	for _, c := range []struct {
 		name string
@@ -31,6 +32,11 @@ func TestIDView(t *testing.T) {
 	}{
 		{"own, all mapped", idView{same: true, m: full, own: full}, 0, "0"},
 		{"own, nobody", idView{same: true, m: full, own: full}, 65534, "65534"},
+		{"own, nobody mapped, may be hidden", idView{same: true, m: half, own: half}, 65534, "65534 unmapped"},
+		{"own, nobody mapped, another", idView{same: true, m: half, own: half}, 65532, "65532"},
+		{"own, not mapped, sysctl says 99", idView{same: true, m: half, own: half, sysctl: posture.Of(uint32(99), "", "")}, 99, "99 unmapped"},
+		{"own, all mapped, sysctl says 99", idView{same: true, m: full, own: full, sysctl: posture.Of(uint32(99), "", "")}, 99, "99"},
+		{"own, map unread, sysctl says 99", idView{same: true, m: unread, sysctl: posture.Of(uint32(99), "", "")}, 99, "?"},
 		{"own, one id mapped", idView{same: true, m: known(posture.MapEntry{Inside: 0, Outside: 1000, Size: 1})}, 65534, "65534 unmapped"},
 		{"own, no map at all", idView{same: true, m: known()}, 65534, "65534 unmapped"},
 		{"own, map unread", idView{same: true, m: unread}, 1000, "1000"},
@@ -43,6 +49,14 @@ func TestIDView(t *testing.T) {
 		{"nobody on the machine, in the container", idView{m: half, own: full}, 65534, "65534 unmapped"},
 		{"overflow seen by one who is mapped himself", idView{m: half, own: half}, 65534, "?"},
 		{"an outer id that we cannot see", idView{m: known(posture.MapEntry{Inside: 5, Outside: noID, Size: 10}), own: half}, 65534, "?"},
+		{"ids that we see in another order: the first", idView{m: known(posture.MapEntry{Inside: 5, Outside: 0, Size: 100}, posture.MapEntry{Inside: 0, Outside: 1, Size: 1}), own: torn}, 0, "5"},
+		{"ids that we see in another order: another line's", idView{m: known(posture.MapEntry{Inside: 5, Outside: 0, Size: 100}, posture.MapEntry{Inside: 0, Outside: 1, Size: 1}), own: torn}, 1, "0"},
+		{"ids that we see in another order: none's", idView{m: known(posture.MapEntry{Inside: 5, Outside: 0, Size: 100}), own: torn}, 1, "?"},
+		{"the initial namespace, seen from one with one id", idView{m: known(posture.MapEntry{Inside: 0, Outside: noID, Size: noID}), own: known(posture.MapEntry{Inside: 0, Outside: 1000, Size: 1})}, 0, "?"},
+		{"a line that ours holds", idView{m: known(posture.MapEntry{Inside: 0, Outside: 1000, Size: 100}), own: half}, 1005, "5"},
+		{"a line that ours does not hold", idView{m: known(posture.MapEntry{Inside: 0, Outside: 65500, Size: 100}), own: half}, 65505, "?"},
+		{"our map unread: the first", idView{m: half, own: unread}, 100000, "0"},
+		{"our map unread: the second", idView{m: half, own: unread}, 100001, "?"},
 		{"no map read", idView{m: unread, own: full}, 0, "?"},
 		{"no map written", idView{m: known(), own: full}, 0, "65534 unmapped"},
 		{"not told whose", idView{m: half, own: half, unknown: "x"}, 100000, "?"},
@@ -53,7 +67,11 @@ func TestIDView(t *testing.T) {
 			if id.Unmapped {
 				got += " unmapped"
 			}
-			if id.Outside != c.seen {
+			outside := c.seen
+			if c.v.same && id.Unmapped {
+				outside = overflowID
+			}
+			if id.Outside != outside {
 				t.Errorf("%s: outside %d", c.name, id.Outside)
 			}
 		}
@@ -79,6 +97,7 @@ func userNamespace(t *testing.T, act string, maps []syscall.SysProcIDMap) *exec.
 func init() {
 	acts["stay"] = func() error { return stay(1) }
 	acts["mapped-root"] = func() error { return ownIDs(0, false) }
+	acts["mapped-nobody"] = func() error { return ownIDs(overflowID, true) }
 	acts["unmapped"] = func() error { return ownIDs(overflowID, true) }
 }
 
@@ -105,6 +124,10 @@ func TestUserNamespaces(t *testing.T) {
 		skip(t, "needs one number for user and group")
 	}
 	t.Run("self as root inside", func(t *testing.T) { runAct(t, userNamespace(t, "mapped-root", own)) })
+	t.Run("self as root outside, nobody is mapped", func(t *testing.T) {
+		needRoot(t)
+		runAct(t, userNamespace(t, "mapped-nobody", []syscall.SysProcIDMap{{ContainerID: 1, HostID: 100001, Size: 65535}}))
+	})
 	t.Run("self without a map", func(t *testing.T) { runAct(t, userNamespace(t, "unmapped", nil)) })
 	for _, c := range []struct {
 		name string

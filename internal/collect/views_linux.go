@@ -3,8 +3,10 @@ package collect
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/procfs"
 )
 
 // views translates user and group ids.
@@ -21,14 +23,35 @@ func (a *collector) views() *views {
 		a.readMap(&ns.UIDMap, a.task, a.p.PID, "uid_map")
 		a.readMap(&ns.GIDMap, a.task, a.p.PID, "gid_map")
 	}
+	var v *views
 	if a.self {
 		ns.Same = posture.Of(true, "the audited process itself", "")
-		return &views{
+		v = &views{
 			uid: idView{same: true, m: &ns.UIDMap, own: &ns.UIDMap},
 			gid: idView{same: true, m: &ns.GIDMap, own: &ns.GIDMap},
 		}
+	} else {
+		v = a.otherViews()
 	}
-	return a.otherViews()
+	v.uid.readSysctl("/proc/sys/kernel/overflowuid")
+	v.gid.readSysctl("/proc/sys/kernel/overflowgid")
+	return v
+}
+
+// readSysctl reads which id this kernel shows for one that is not mapped,
+// where there can be such: proc_sys_kernel(5).
+func (v *idView) readSysctl(path string) {
+	if whole(v.own) {
+		return
+	}
+	data, err := procfs.ReadUnverified(path)
+	if err != nil {
+		v.sysctl.Fail(path, err.Error())
+		return
+	}
+	id, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
+	v.sysctl.Value = uint32(id)
+	settle(&v.sysctl.Origin, err, path, "")
 }
 
 // otherViews compares the target's user namespace with our own: by its link,
