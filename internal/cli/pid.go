@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -13,6 +13,10 @@ import (
 
 // maxPID is PID_MAX_LIMIT, the most that kernel.pid_max can be: proc_sys_kernel(5).
 const maxPID = 1 << 22
+
+// procDir is where /proc is taken to be. Nothing shows that it is the kernel's
+// file system: whatever is read there only words an error.
+const procDir = "/proc"
 
 // parsePID returns the process id that s names. It refuses what no process can
 // have, and a thread that is not the leader of its process: a thread is not a
@@ -25,10 +29,11 @@ func parsePID(s string) (int, error) {
 		return 0, hint(fmt.Errorf("--pid %s: not a number", render.Safe(s)), "pgrep or pidof find a process by name")
 	case err == nil && pid < 1:
 		return 0, hint(fmt.Errorf("--pid %s: a process id is above zero", render.Safe(s)), "leave --pid out to audit the process that auditctl itself is")
-	case err != nil || pid > pidMax():
-		return 0, fmt.Errorf("--pid %s: no such process: kernel.pid_max is %d", render.Safe(s), pidMax())
 	}
-	if leader, ok := leaderOf(pid); ok && leader != pid {
+	if most := pidMax(procDir); err != nil || pid > most {
+		return 0, fmt.Errorf("--pid %s: no such process: kernel.pid_max is %d", render.Safe(s), most)
+	}
+	if leader, ok := leaderOf(procDir, pid); ok && leader != pid {
 		return 0, hint(fmt.Errorf("--pid %d: a thread of process %d, not a process", pid, leader),
 			fmt.Sprintf("audit the process with all its threads: auditctl check --pid %d", leader))
 	}
@@ -36,8 +41,8 @@ func parsePID(s string) (int, error) {
 }
 
 // pidMax is kernel.pid_max, or the most that it can be where it is not readable.
-func pidMax() int {
-	b, err := os.ReadFile("/proc/sys/kernel/pid_max")
+func pidMax(proc string) int {
+	b, err := readUnverified(filepath.Join(proc, "sys/kernel/pid_max"))
 	if err != nil {
 		return maxPID
 	}
@@ -50,8 +55,8 @@ func pidMax() int {
 
 // leaderOf returns the id of the process that thread tid belongs to. It is a
 // convenience for the error message alone: the audit verifies for itself.
-func leaderOf(tid int) (int, bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+func leaderOf(proc string, tid int) (int, bool) {
+	b, err := readUnverified(filepath.Join(proc, strconv.Itoa(tid), "status"))
 	if err != nil {
 		return 0, false
 	}
