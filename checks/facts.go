@@ -128,6 +128,23 @@ func (f fact) equalOutside(a, b *posture.Thread) bool {
 	}
 }
 
+// hides says that a known fact has an id that cannot be told from others: two
+// that look the same need not be.
+func (f fact) hides(t *posture.Thread) bool {
+	switch f {
+	case factUID, factGID:
+		ids := &f.ids(t).Value
+		return hidden(&ids.Real) || hidden(&ids.Effective) || hidden(&ids.Saved) || hidden(&ids.FS)
+	case factGroups:
+		for i := range t.Groups.Value {
+			if hidden(&t.Groups.Value[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // words puts the value of a known fact that is compared into words.
 func (f fact) words(t *posture.Thread) string {
 	switch f {

@@ -125,6 +125,15 @@ var holes = []hole{
 	{name: "unmapped, 1000 outside", change: both(uid(func(i *posture.IDs) { i.Saved = posture.ID{Value: 65534, Outside: 1000, Unmapped: true} })), want: want{}},
 	{name: "unmapped on both sides", change: both(uid(func(i *posture.IDs) { i.Saved = posture.ID{Value: 65534, Outside: 65534, Unmapped: true} })),
 		want: want{"identity.uid": unknown}, says: "not mapped"},
+	{name: "unmapped on both sides, in two threads", threads: 2, change: both(func(t *posture.Thread) {
+		t.GID.Value.Saved = posture.ID{Value: 65534, Outside: 65534, Unmapped: true}
+	}), want: want{"identity.gid": unknown, "threads.uniform": unknown}},
+	{name: "unmapped groups of two threads", threads: 2, ask: uniformOnly, change: both(func(t *posture.Thread) {
+		t.Groups.Value = []posture.ID{{Value: 65534, Outside: 65534, Unmapped: true}}
+	}), want: want{"threads.uniform": unknown}},
+	{name: "unmapped groups of two threads, seen from outside", threads: 2, ask: uniformOnly, change: both(func(t *posture.Thread) {
+		t.Groups.Value = []posture.ID{{Value: 65534, Outside: 1000, Unmapped: true}}
+	}), want: want{}},
 	{name: "unmapped, exact", change: both(uid(func(i *posture.IDs) { i.Saved = posture.ID{Value: 65534, Outside: 1000, Unmapped: true} })),
 		ask: func(pol *policy.Policy) { pol.Process.User.UID = &policy.ID{Exact: 65534} }, want: want{"identity.uid": gap}, says: "real user id is 1000"},
 	{name: "all unmapped, exact", change: both(uid(func(i *posture.IDs) {

@@ -8,8 +8,8 @@ import (
 	"github.com/selfaudit/selfaudit/checks/report"
 )
 
-// overflowID is what the kernel shows for an id without a mapping, unless
-// /proc/sys/kernel/overflowuid or overflowgid say otherwise:
+// overflowID stands for an id without a mapping, whatever number
+// /proc/sys/kernel/overflowuid and overflowgid tell the kernel to show for one:
 // user_namespaces(7).
 const overflowID = 65534
 
@@ -69,8 +69,9 @@ func judgeIDs(got *posture.IDs, kind string, want *policy.ID) (report.Status, st
 // nothing of what it is. It is no root inside the namespace, but it owns the
 // files of whatever id it is outside. So under nonroot:
 //   - outside it is seen as 0: it owns root's files there, a gap;
-//   - outside it is seen as the overflow id: the auditor's namespace has no
-//     mapping either, as for an audit of self, and it may be anything;
+//   - outside it is the overflow id: the auditor has no mapping either, and it
+//     may be anything. For an audit of self, where both namespaces are one, an
+//     unmapped id is always this;
 //   - outside it is seen as another id: that is not root, neither inside nor
 //     for the auditor.
 //
@@ -90,15 +91,22 @@ func judgeID(id *posture.ID, want *policy.ID) (report.Status, string) {
 	return report.Pass, decimal(id.Value)
 }
 
+// judgeUnmapped never passes the overflow id: in a user namespace that does not
+// map all ids, one that is mapped to that number looks the same as any that is
+// not mapped at all.
 func judgeUnmapped(id *posture.ID, nonroot bool) (report.Status, string) {
 	switch {
+	case hidden(id):
+		return report.Unknown, "maybe not mapped in its user namespace, and what it is outside cannot be seen"
 	case !nonroot:
 		return report.Unknown, "not mapped in its user namespace"
 	case id.Outside == 0:
 		return report.Gap, "not mapped in its user namespace and 0 outside"
-	case id.Outside == overflowID:
-		return report.Unknown, "not mapped in its user namespace, and what it is outside cannot be seen"
 	default:
 		return report.Pass, "not mapped in its user namespace and " + decimal(id.Outside) + " outside"
 	}
 }
+
+// hidden says that an id may be any of those that neither the target's user
+// namespace nor the auditor's maps.
+func hidden(id *posture.ID) bool { return id.Unmapped && id.Outside == overflowID }

@@ -126,6 +126,8 @@ func compareClass(ref *posture.Thread, class *threads) *difference {
 			d.cannot(whyNot(f.of(ref), f.name()))
 		case !f.equal(ref, class.Thread) || !f.equalOutside(ref, class.Thread):
 			d.found(f, ref, class.Thread)
+		case f.hides(class.Thread):
+			d.cannot(f.name() + ": an id that may not be mapped in its user namespace looks like any other such id")
 		}
 	}
 	return d
