@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -12,28 +11,24 @@ import (
 	"github.com/selfaudit/selfaudit/internal/procfs"
 )
 
-// maxDepth bounds the way up from a directory. The kernel has no bound on
-// depth; what is deeper stays unknown.
-const maxDepth = 1 << 16
-
 // descriptors fills Descriptors from every table of descriptors that the
 // threads have. Threads normally share one.
-func (a *collector) descriptors() {
+func (a *collector) descriptors(up *ascent) {
 	if a.task == nil {
 		a.p.Descriptors.Fail("/proc", a.noTask.Error())
 		return
 	}
-	d := &descriptorReader{collector: a}
-	d.root = &a.rootOf(a.p.PID).place
-	if st, err := a.c.Stat(a.task.FD(), a.task.Path()); err == nil {
-		d.taskDir = st
-	}
+	d := &descriptorReader{collector: a, ascent: up, root: &a.rootOf(a.p.PID).place}
 	source := a.task.Path() + "/*/fd"
 	for _, tid := range a.tables() {
 		if err := d.read(tid); err != nil && !(gone(err) && tid != a.base()) {
 			a.p.Descriptors.Fail(source, err.Error())
 			return
 		}
+	}
+	if err := a.ctx.Err(); err != nil {
+		a.p.Descriptors.Fail(source, source+": "+err.Error()+" while descriptors were read")
+		return
 	}
 	a.p.Descriptors.Value = d.out
 	a.p.Descriptors.Know(source, strconv.Itoa(len(d.out))+" descriptors")
@@ -85,9 +80,9 @@ func (a *collector) sharesFiles(with, tid int) bool {
 // descriptorReader reads tables of descriptors.
 type descriptorReader struct {
 	*collector
-	root    *place
-	taskDir kernel.FileStat
-	out     []posture.Descriptor
+	ascent *ascent
+	root   *place
+	out    []posture.Descriptor
 }
 
 func (d *descriptorReader) read(tid int) error {
@@ -102,6 +97,9 @@ func (d *descriptorReader) read(tid int) error {
 		return err
 	}
 	for _, fd := range numbers {
+		if d.ctx.Err() != nil {
+			return nil // descriptors says so
+		}
 		if d.p.Self && tid == d.tid && d.ownTool(fd, dir) {
 			continue
 		}
@@ -144,95 +142,10 @@ func (d *descriptorReader) look(out *posture.Descriptor, dir *procfs.Dir) bool {
 	case !st.IsDir():
 		out.OutsideRoot.Fail(source, "not asked: no directory")
 	default:
-		d.outside(out, fd, st, source)
+		answer := d.ascent.from(fd, st, d.root, source)
+		out.OutsideRoot = answer.outside
+		d.judgeKept(out, &st, answer.alike)
 		out.OutsideRoot.Raw = out.Path
 	}
 	return true
-}
-
-// kept recognises what audit.Open keeps, on our procfs or on the target's.
-func (d *descriptorReader) kept(fd int) bool {
-	if procfs.Detached(d.c, fd, d.taskDir) == nil {
-		return true
-	}
-	if d.self || len(d.p.Classes) == 0 {
-		return false
-	}
-	leader := &d.p.Classes[0]
-	nspid, known := leader.NSpid.Get()
-	if !known || leader.TID != d.p.PID {
-		return false
-	}
-	link, err := d.task.Readlink(d.leader("ns/pid"))
-	return err == nil && procfs.DetachedElsewhere(d.c, fd, nspid, link) == nil
-}
-
-// outside goes up from a directory until it comes to the target's root, or to
-// where there is nothing above: then no path inside the root leads to it. Kept
-// is set where that is what audit.Open keeps: other audits of the same process
-// have directories below it open.
-func (d *descriptorReader) outside(out *posture.Descriptor, fd int, st kernel.FileStat, source string) {
-	f, root := &out.OutsideRoot, &d.root.Value
-	if d.root.State != posture.Known {
-		f.Origin = d.root.Origin
-		return
-	}
-	at := fd
-	defer func() {
-		if at != fd {
-			kernel.Close(at)
-		}
-	}()
-	for range maxDepth {
-		if sameDirectory(&st, root) {
-			if !st.HasMountID || !root.HasMountID {
-				f.Fail(source, source+": comes to the root directory, and no mount ids tell whether by the same mount")
-				return
-			}
-			if st.MountID == root.MountID {
-				f.Know(source, "")
-				return
-			}
-		}
-		up, above, err := d.up(at, source+"/..")
-		if err != nil {
-			f.Fail(source, err.Error())
-			return
-		}
-		if at != fd {
-			kernel.Close(at)
-		}
-		at = up
-		if sameDirectory(&above, &st) && above.MountID == st.MountID {
-			out.Kept = d.kept(at)
-			d.top(f, &st, source)
-			return
-		}
-		st = above
-	}
-	f.Fail(source, source+": too deep")
-}
-
-func (d *descriptorReader) up(at int, shown string) (int, kernel.FileStat, error) {
-	fd, err := kernel.Open(at, "..", kernel.OpenPath|kernel.OpenDirectory, strings.TrimSuffix(shown, "/.."))
-	if err != nil {
-		return -1, kernel.FileStat{}, err
-	}
-	st, err := d.c.Stat(fd, shown)
-	if err != nil {
-		kernel.Close(fd)
-		return -1, st, err
-	}
-	return fd, st, nil
-}
-
-// top is the answer where nothing is above. A chroot of the auditor's own
-// looks like that too, and may lie inside the target's root.
-func (d *descriptorReader) top(f *posture.Fact[bool], st *kernel.FileStat, source string) {
-	if !d.p.Self && st.HasMountRoot && !st.MountRoot {
-		f.Fail(source, source+": the auditor's own root directory is in the way")
-		return
-	}
-	f.Value = true
-	f.Know(source, "")
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -183,7 +184,7 @@ func init() {
 
 func TestKept(t *testing.T) {
 	needRoot(t)
-	for _, act := range []string{"kept", "kept-hole", "kept-inherited", "kept-forged"} {
+	for _, act := range []string{"kept", "kept-hole", "kept-inherited", "kept-forged", "kept-carrying"} {
 		t.Run(act, func(t *testing.T) { runAct(t, privateMounts(command(t, act))) })
 	}
 }
@@ -255,12 +256,13 @@ func TestKeptTogether(t *testing.T) {
 }
 
 // A container keeps its own /proc/self/task on a procfs of its own. Seen from
-// outside it is recognised all the same; another process's is not.
+// outside it is recognised, and not excused: nobody sees what is mounted below
+// it. Another process's is none at all.
 func TestKeptSeenFromOutside(t *testing.T) {
 	needRoot(t)
 	cmd := command(t, "stay-kept")
 	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID | syscall.CLONE_NEWNS
-	pid, fds := talk(t, cmd, 2)
+	pid, fds := talk(t, cmd, 3)
 	p, err := PID(context.Background(), pid, Options{Descriptors: true})
 	if err != nil {
 		t.Fatal(err)
@@ -268,9 +270,9 @@ func TestKeptSeenFromOutside(t *testing.T) {
 	found := 0
 	for _, d := range p.Descriptors.Value {
 		switch {
-		case d.FD == fds[0]:
+		case d.FD == fds[0], d.FD == fds[2]:
 			found++
-			if !d.Kept {
+			if d.Kept || d.OutsideRoot.State != posture.Unreadable || !strings.Contains(d.OutsideRoot.Err, "looks like what audit.Open keeps") {
 				t.Errorf("its own: %+v", d)
 			}
 		case d.FD == fds[1]:
@@ -282,7 +284,7 @@ func TestKeptSeenFromOutside(t *testing.T) {
 			t.Errorf("no such thing: %+v", d)
 		}
 	}
-	if found != 2 {
+	if found != 3 {
 		t.Errorf("%+v: want %v among them", p.Descriptors, fds)
 	}
 }
@@ -303,6 +305,67 @@ func init() {
 		if err != nil {
 			return err
 		}
-		return stay(kept.FD(), other)
+		carries, err := carrying("/etc")
+		if err != nil {
+			return err
+		}
+		return stay(kept.FD(), other, carries)
 	}
+	// A clone that carries other mounts is none of ours, beside our own.
+	acts["kept-carrying"] = func() error {
+		must(private())
+		kept, err := procfs.Keep()
+		if err != nil {
+			return err
+		}
+		defer kept.Close()
+		carries, err := carrying("/etc")
+		if err != nil {
+			return err
+		}
+		again, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/task", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		must(err)
+		must(emptyRoot())
+		for _, o := range []Options{{Kept: kept, Descriptors: true}, {Kept: kept, Descriptors: true, Deny: map[string]string{"statx": "test"}}} {
+			p, err := self(o)
+			if err != nil {
+				return err
+			}
+			for _, fd := range []int{carries, again} {
+				if d, err := descriptorOf(p, fd); err != nil || d.Kept || d.OutsideRoot.State == posture.Known && !d.OutsideRoot.Value {
+					return fmt.Errorf("a clone that others made: %+v %v", d, err)
+				}
+			}
+			if o.Deny != nil {
+				continue
+			}
+			if d, err := descriptorOf(p, kept.FD()); err != nil || !d.Kept {
+				return fmt.Errorf("our own: %+v %v", d, err)
+			}
+		}
+		// Put in our own's place it is found out.
+		must(unix.Dup3(carries, kept.FD(), unix.O_CLOEXEC))
+		p, err := self(Options{Kept: kept, Descriptors: true})
+		if err != nil {
+			return err
+		}
+		return disbelieved(p, "closed")
+	}
+}
+
+// carrying returns a detached clone of the own task directory below which
+// another directory is mounted, and makes sure that it can be reached.
+func carrying(what string) (int, error) {
+	attr := strconv.Itoa(os.Getpid()) + "/attr"
+	if err := syscall.Mount(what, "/proc/self/task/"+attr, "", syscall.MS_BIND, ""); err != nil {
+		return -1, err
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/task", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Faccessat(fd, attr+"/passwd", unix.F_OK, 0); err != nil {
+		return -1, fmt.Errorf("the clone carries nothing: %w", err)
+	}
+	return fd, syscall.Unmount("/proc/self/task/"+attr, syscall.MNT_DETACH)
 }

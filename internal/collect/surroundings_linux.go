@@ -8,6 +8,7 @@ import (
 
 // surroundings fills what lies outside the threads, as far as it is asked for.
 func (a *collector) surroundings() {
+	up := a.newAscent()
 	if a.o.Root {
 		a.root()
 	} else {
@@ -17,7 +18,7 @@ func (a *collector) surroundings() {
 		a.p.Root.ReadOnly.Fail("", why)
 	}
 	if a.o.Descriptors {
-		a.descriptors()
+		a.descriptors(up)
 	} else {
 		a.p.Descriptors.Fail("", "descriptors were not asked for")
 	}

@@ -100,13 +100,15 @@ func (c *Calls) Seek(fd int, pos int64, shown string) error {
 }
 
 // Stat asks statx(2), and fstat(2) where that is missing; then there is no
-// mount id.
+// mount id. It takes what the kernel has cached (AT_STATX_DONT_SYNC): the
+// server of a FUSE or network file system may never answer, and the audit
+// could not be ended then.
 func (c *Calls) Stat(fd int, shown string) (FileStat, error) {
 	if c.allowed(callStatx) == nil {
 		var x unix.Statx_t
 		var empty pathRoom
 		const always = unix.STATX_INO | unix.STATX_TYPE
-		_, errno := invoke(unix.SYS_STATX, fd, unsafe.Pointer(&empty), unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, unsafe.Pointer(&x))
+		_, errno := invoke(unix.SYS_STATX, fd, unsafe.Pointer(&empty), unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, unsafe.Pointer(&x))
 		if errno == 0 && x.Mask&always == always {
 			return fromStatx(&x), nil
 		}

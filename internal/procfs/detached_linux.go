@@ -16,42 +16,46 @@ var errLeadsOut = errors.New(keptName + ": not a detached clone of the own task 
 // Detached returns nil where fd is on a procfs, is the directory that want
 // describes, and ".." from it is that directory again.
 func Detached(c *kernel.Calls, fd int, want kernel.FileStat) error {
-	st, err := standsAlone(c, fd)
+	st, err := c.Stat(fd, keptName)
 	if err != nil {
 		return err
 	}
 	if st.Dev != want.Dev || st.Ino != want.Ino {
 		return errLeadsOut
 	}
-	return nil
+	return standsAlone(c, fd, st)
 }
 
-// standsAlone verifies a procfs and that nothing is above the directory.
-func standsAlone(c *kernel.Calls, fd int) (kernel.FileStat, error) {
+// taskMode is the mode of every task directory.
+const taskMode = 0o555
+
+// standsAlone verifies a procfs and that nothing is above the directory that
+// st describes.
+func standsAlone(c *kernel.Calls, fd int, st kernel.FileStat) error {
+	// The mode first: fstatfs(2) waits for a server of files that may be gone.
+	if st.Mode&0o7777 != taskMode {
+		return errLeadsOut
+	}
 	fs, err := c.Statfs(fd, keptName)
 	if err != nil {
-		return kernel.FileStat{}, err
+		return err
 	}
 	if !fs.Proc {
-		return kernel.FileStat{}, errLeadsOut
-	}
-	st, err := c.Stat(fd, keptName)
-	if err != nil {
-		return st, err
+		return errLeadsOut
 	}
 	up, err := kernel.Open(fd, "..", kernel.OpenPath|kernel.OpenDirectory, keptName)
 	if err != nil {
-		return st, err
+		return err
 	}
 	defer kernel.Close(up)
 	above, err := c.Stat(up, keptName)
 	if err != nil {
-		return st, err
+		return err
 	}
 	if above.Dev != st.Dev || above.Ino != st.Ino || above.MountID != st.MountID {
-		return st, errLeadsOut
+		return errLeadsOut
 	}
-	return st, nil
+	return nil
 }
 
 // DetachedElsewhere returns nil where fd is a detached clone of the task
@@ -59,7 +63,11 @@ func standsAlone(c *kernel.Calls, fd int) (kernel.FileStat, error) {
 // process's own pid namespace. The process is known by its numbers in all pid
 // namespaces from ours on down, and by the link of its own.
 func DetachedElsewhere(c *kernel.Calls, fd int, nspid []int, pidNamespace string) error {
-	if _, err := standsAlone(c, fd); err != nil {
+	st, err := c.Stat(fd, keptName)
+	if err != nil {
+		return err
+	}
+	if err := standsAlone(c, fd, st); err != nil {
 		return err
 	}
 	for depth := 1; depth < len(nspid); depth++ {

@@ -40,15 +40,18 @@ func Keep(deny ...map[string]string) (*Kept, error) {
 	}
 	defer task.Close()
 	k := &Kept{fd: -1, pid: p.pid}
-	if k.stat, err = c.Stat(task.fd, task.path); err != nil {
+	was, err := c.Stat(task.fd, task.path)
+	if err != nil {
 		return nil, err
 	}
-	if k.fd, err = detach(c, task, k.stat); err == nil {
-		return k, nil
+	if k.fd, err = detach(c, task, was); err != nil {
+		k.hole = true
+		if k.fd, err = task.Open(".", kernel.OpenDirectory); err != nil {
+			return nil, err
+		}
 	}
-	k.hole = true
-	k.fd, err = task.Open(".", kernel.OpenDirectory)
-	if err != nil {
+	if k.stat, err = c.Stat(k.fd, task.path); err != nil {
+		kernel.Close(k.fd)
 		return nil, err
 	}
 	return k, nil
@@ -83,8 +86,19 @@ func (k *Kept) Hole() bool { return k.hole }
 // FD is the kept descriptor, which stays the Kept's.
 func (k *Kept) FD() int { return k.fd }
 
-// Stat describes the kept directory as it was verified.
-func (k *Kept) Stat() kernel.FileStat { return k.stat }
+// Made says whether a descriptor of the own process, of that number and that
+// was described as st, is the detached clone that Keep made, or was opened on
+// its mount. The clone took nothing along that was mounted below the
+// directory, and its mount's id is given to no other while it is kept.
+func (k *Kept) Made(fd int, st *kernel.FileStat) bool {
+	if k.hole || k.fd < 0 || k.pid != kernel.Getpid() {
+		return false
+	}
+	if !st.HasMountID || !k.stat.HasMountID {
+		return fd == k.fd && st.Dev == k.stat.Dev && st.Ino == k.stat.Ino
+	}
+	return st.Dev == k.stat.Dev && st.MountID == k.stat.MountID
+}
 
 // Task opens the kept task directory for one audit. tid is the calling thread,
 // which must be found in it: after fork(2) it would be the parent's.
@@ -101,7 +115,8 @@ func (k *Kept) Task(c *kernel.Calls, tid int) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !fs.Proc || st.Dev != k.stat.Dev || st.Ino != k.stat.Ino {
+	// A mount of the same directory in its place is not what was kept.
+	if !fs.Proc || st.Dev != k.stat.Dev || st.Ino != k.stat.Ino || st.MountID != k.stat.MountID && st.HasMountID && k.stat.HasMountID {
 		return nil, ErrClosed
 	}
 	if d.guard, err = keptGuard(c, d, st); err != nil {
