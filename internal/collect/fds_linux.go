@@ -18,7 +18,7 @@ func (a *collector) descriptors(up *ascent) {
 		a.p.Descriptors.Fail("/proc", a.noTask.Error())
 		return
 	}
-	d := &descriptorReader{collector: a, ascent: up, root: &a.rootOf(a.p.PID).place}
+	d := &descriptorReader{collector: a, ascent: up, root: a.rootPlace(a.p.PID)}
 	source := a.task.Path() + "/*/fd"
 	for _, tid := range a.tables() {
 		if err := d.read(tid); err != nil && !(gone(err) && tid != a.base()) {
@@ -32,6 +32,13 @@ func (a *collector) descriptors(up *ascent) {
 	}
 	a.p.Descriptors.Value = d.out
 	a.p.Descriptors.Know(source, strconv.Itoa(len(d.out))+" descriptors")
+}
+
+// rootPlace looks at a thread's root directory.
+func (a *collector) rootPlace(tid int) *place {
+	root := a.follow(tid, "root")
+	defer root.close()
+	return a.place(root)
 }
 
 // base is the thread whose table is read first: for the own process the

@@ -43,25 +43,13 @@ type rootDirectory struct {
 // the leader, or of the calling thread, comes first.
 func (a *collector) roots() []*rootDirectory {
 	if a.task == nil {
-		fd, err := kernel.Open(kernel.CurrentDir, "/", kernel.OpenPath|kernel.OpenDirectory, "")
-		return []*rootDirectory{a.rootAt(fd, err, "/")}
+		return []*rootDirectory{a.rootAt(a.openOwn("/"))}
 	}
-	first := a.p.PID
-	if len(a.p.Classes) > 0 {
-		first = a.p.Classes[0].TID
-	}
-	out := []*rootDirectory{a.rootOf(first)}
-	for i := range a.p.Classes {
-		for _, tid := range a.p.Classes[i].TIDs {
-			if tid == first {
-				continue
-			}
-			if same, err := a.c.SameFS(first, tid); err == nil && same {
-				continue
-			}
-			if r := a.rootOf(tid); !r.same(out[0]) && !r.ended() {
-				out = append(out, r)
-			}
+	threads := a.ownFS()
+	out := []*rootDirectory{a.rootOf(threads[0])}
+	for _, tid := range threads[1:] {
+		if r := a.rootOf(tid); !r.same(out[0]) && !r.ended() {
+			out = append(out, r)
 		}
 	}
 	return out
@@ -75,32 +63,22 @@ func (p *rootDirectory) ended() bool { return p.Err == errThreadEnded.Error() }
 
 var errThreadEnded = errors.New("the thread has ended")
 
-func (a *collector) rootOf(tid int) *rootDirectory {
-	name := strconv.Itoa(tid) + "/root"
-	fd, err := a.task.Follow(name)
-	if gone(err) {
-		err = errThreadEnded
-	}
-	return a.rootAt(fd, err, a.task.Path()+"/"+name)
-}
+func (a *collector) rootOf(tid int) *rootDirectory { return a.rootAt(a.follow(tid, "root")) }
 
-// rootAt looks at the root directory open at fd, which is closed then. err
-// says why there is none.
-func (a *collector) rootAt(fd int, err error, source string) *rootDirectory {
-	p := new(rootDirectory)
-	if err != nil {
-		p.Fail(source, err.Error())
-		p.readOnly.Fail(source, err.Error())
+// rootAt looks at a root directory, and closes it.
+func (a *collector) rootAt(d openDirectory) *rootDirectory {
+	defer d.close()
+	p := &rootDirectory{place: *a.place(d)}
+	if d.err != nil {
+		p.readOnly.Fail(d.source, d.err.Error())
 		return p
 	}
-	defer kernel.Close(fd)
-	a.statPlace(&p.place, fd, source)
-	fs, err := a.c.Statfs(fd, source)
+	fs, err := a.c.Statfs(d.fd, d.source)
 	raw := "writable mount"
 	if p.readOnly.Value = fs.ReadOnly; fs.ReadOnly {
 		raw = "read-only mount"
 	}
-	settle(&p.readOnly.Origin, err, source, raw)
+	settle(&p.readOnly.Origin, err, d.source, raw)
 	return p
 }
 

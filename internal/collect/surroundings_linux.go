@@ -22,6 +22,11 @@ func (a *collector) surroundings() {
 	} else {
 		a.p.Descriptors.Fail("", "descriptors were not asked for")
 	}
+	if a.o.Root || a.o.Descriptors {
+		a.workingDirectories(up)
+	} else {
+		a.p.Root.CwdOutside.Fail("", "working directories were not asked for")
+	}
 	if a.hidesIDs() {
 		a.p.Limits = append(a.p.Limits, "id 65534 is also how ids appear that the process's user namespace does not map")
 	}

@@ -1,0 +1,119 @@
+package collect
+
+import (
+	"strconv"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// workingDirectories fills Root.CwdOutside, for every thread that has a
+// working directory of its own.
+func (a *collector) workingDirectories(up *ascent) {
+	const source = "working directories"
+	f := &a.p.Root.CwdOutside
+	if a.task == nil {
+		// The calling thread is the only one that is seen at all.
+		*f = a.cwdOutside(up, a.openOwn("/"), a.openOwn("."))
+		return
+	}
+	for i, tid := range a.ownFS() {
+		if err := a.ctx.Err(); err != nil {
+			f.Fail(source, source+": "+err.Error()+" while they were read")
+			return
+		}
+		one := a.cwdOutside(up, a.follow(tid, "root"), a.follow(tid, "cwd"))
+		if i == 0 {
+			*f = one
+		} else if one.Err != errThreadEnded.Error() {
+			worst(f, &one, true)
+		}
+	}
+}
+
+// ownFS returns a thread that is alive, and all that may have another root or
+// working directory than that. Where kcmp(2) is refused these are all others.
+func (a *collector) ownFS() []int {
+	first := a.p.PID
+	if len(a.p.Classes) > 0 {
+		first = a.p.Classes[0].TID
+	}
+	out := []int{first}
+	for i := range a.p.Classes {
+		for _, tid := range a.p.Classes[i].TIDs {
+			if tid == first {
+				continue
+			}
+			if same, err := a.c.SameFS(first, tid); err != nil || !same {
+				out = append(out, tid)
+			}
+		}
+	}
+	return out
+}
+
+// openDirectory is a directory open at fd, or why it is not.
+type openDirectory struct {
+	fd     int
+	err    error
+	source string
+}
+
+func (d *openDirectory) close() {
+	if d.err == nil {
+		kernel.Close(d.fd)
+	}
+}
+
+// follow opens what a thread's magic link leads to.
+func (a *collector) follow(tid int, link string) openDirectory {
+	name := strconv.Itoa(tid) + "/" + link
+	fd, err := a.task.Follow(name)
+	if gone(err) {
+		err = errThreadEnded
+	}
+	return openDirectory{fd, err, a.task.Path() + "/" + name}
+}
+
+// openOwn opens a directory of the calling thread's.
+func (a *collector) openOwn(path string) openDirectory {
+	fd, err := kernel.Open(kernel.CurrentDir, path, kernel.OpenPath|kernel.OpenDirectory, "")
+	return openDirectory{fd, err, path}
+}
+
+// place looks at the directory. It does not ask its file system, which may
+// never answer.
+func (a *collector) place(d openDirectory) *place {
+	p := new(place)
+	if d.err != nil {
+		p.Fail(d.source, d.err.Error())
+		return p
+	}
+	a.statPlace(p, d.fd, d.source)
+	return p
+}
+
+// cwdOutside says whether a working directory lies outside a root directory.
+// It closes both.
+func (a *collector) cwdOutside(up *ascent, root, cwd openDirectory) (f posture.Fact[bool]) {
+	defer root.close()
+	defer cwd.close()
+	if cwd.err != nil {
+		f.Fail(cwd.source, cwd.err.Error())
+		return f
+	}
+	st, err := a.c.Stat(cwd.fd, cwd.source)
+	if err != nil {
+		f.Fail(cwd.source, err.Error())
+		return f
+	}
+	f = up.from(cwd.fd, st, a.place(root), cwd.source).outside
+	switch f.Source = cwd.source; {
+	case f.State != posture.Known:
+	case f.Value:
+		f.Raw = "outside the root directory"
+	default:
+		f.Raw = "within the root directory"
+	}
+	return f
+}
