@@ -32,10 +32,12 @@ func agree(p *posture.Process) bool {
 }
 
 // classOfThread finds a thread's class; the threads of a class are in order.
-func classOfThread(p *posture.Process, tid int) *posture.Thread {
-	for i := range p.Classes {
-		if _, found := slices.BinarySearch(p.Classes[i].TIDs, tid); found {
-			return &p.Classes[i].Thread
+func classOfThread(p *posture.Process, tid int) *posture.Thread { return threadOf(p.Classes, tid) }
+
+func threadOf(classes []posture.Class, tid int) *posture.Thread {
+	for i := range classes {
+		if _, found := slices.BinarySearch(classes[i].TIDs, tid); found {
+			return &classes[i].Thread
 		}
 	}
 	return nil
@@ -46,4 +48,58 @@ func agreeThread(a, b *posture.Thread) bool {
 		agrees(&a.Caps.Inheritable, &b.Caps.Inheritable) && agrees(&a.Caps.Bounding, &b.Caps.Bounding) &&
 		agrees(&a.Caps.Ambient, &b.Caps.Ambient) && agrees(&a.UID, &b.UID) && agrees(&a.GID, &b.GID) &&
 		groupsAgree(&a.Groups, &b.Groups) && agrees(&a.NoNewPrivs, &b.NoNewPrivs) && agrees(&a.SeccompMode, &b.SeccompMode)
+}
+
+// readings are what /proc showed of the threads in earlier readings of one
+// audit, each of which the kernel's answers disagreed with.
+type readings [][]posture.Class
+
+// keep keeps the classes of the reading before the next.
+func (r *readings) keep(p *posture.Process) {
+	if len(p.Classes) > 0 {
+		*r = append(*r, p.Classes)
+	}
+}
+
+// unsettle leaves unknown what the kernel answered, where /proc says something
+// else and did not say the same in every reading: what keeps changing is no
+// contradiction.
+func (r readings) unsettle(p *posture.Process) {
+	for i := range p.Kernel {
+		kernel := &p.Kernel[i]
+		last := classOfThread(p, kernel.TID)
+		if last == nil || agreeThread(last, kernel) {
+			continue
+		}
+		for _, classes := range r {
+			if was := threadOf(classes, kernel.TID); was != nil {
+				unsettleThread(was, last, kernel)
+			}
+		}
+	}
+}
+
+func unsettleThread(was, last, kernel *posture.Thread) {
+	unsettle(&was.Caps.Effective, &last.Caps.Effective, &kernel.Caps.Effective)
+	unsettle(&was.Caps.Permitted, &last.Caps.Permitted, &kernel.Caps.Permitted)
+	unsettle(&was.Caps.Inheritable, &last.Caps.Inheritable, &kernel.Caps.Inheritable)
+	unsettle(&was.Caps.Bounding, &last.Caps.Bounding, &kernel.Caps.Bounding)
+	unsettle(&was.Caps.Ambient, &last.Caps.Ambient, &kernel.Caps.Ambient)
+	unsettle(&was.UID, &last.UID, &kernel.UID)
+	unsettle(&was.GID, &last.GID, &kernel.GID)
+	if !groupsAgree(&was.Groups, &last.Groups) && !groupsAgree(&last.Groups, &kernel.Groups) {
+		changed(&kernel.Groups.Origin)
+	}
+	unsettle(&was.NoNewPrivs, &last.NoNewPrivs, &kernel.NoNewPrivs)
+	unsettle(&was.SeccompMode, &last.SeccompMode, &kernel.SeccompMode)
+}
+
+func unsettle[T comparable](was, last, kernel *posture.Fact[T]) {
+	if !agrees(was, last) && !agrees(last, kernel) {
+		changed(&kernel.Origin)
+	}
+}
+
+func changed(fact *posture.Origin) {
+	fact.Fail(fact.Source, fact.Source+": changed while it was read")
 }

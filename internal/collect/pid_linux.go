@@ -38,10 +38,12 @@ func observe(ctx context.Context, pid int, o Options) (*posture.Process, error) 
 	if err := a.open(held); err != nil {
 		return nil, a.ended(err, held)
 	}
+	var earlier readings
 	for range maxReadings {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		earlier.keep(a.p)
 		if err := a.otherThreads(); err != nil {
 			return nil, a.ended(err, held)
 		}
@@ -49,6 +51,7 @@ func observe(ctx context.Context, pid int, o Options) (*posture.Process, error) 
 			break
 		}
 	}
+	earlier.unsettle(a.p)
 	a.surroundings()
 	if err := a.still(held); err != nil {
 		return nil, err

@@ -10,8 +10,9 @@ import (
 )
 
 // maxReadings is how often two sources that disagree are read: what changed
-// between the one and the other is no contradiction.
-const maxReadings = 4
+// between the one and the other is no contradiction. A service that raises and
+// lowers a capability all the time seldom comes to disagree so often.
+const maxReadings = 16
 
 // collector is one audit under way.
 type collector struct {
@@ -86,10 +87,12 @@ func (a *collector) loseTask(err error) {
 // selfThreads fills threads, classes and what the kernel answers, and reads
 // all of it again while the two disagree.
 func (a *collector) selfThreads() error {
+	var earlier readings
 	for range maxReadings {
 		if err := a.ctx.Err(); err != nil {
 			return err
 		}
+		earlier.keep(a.p)
 		set, err := a.readThreads()
 		if err != nil {
 			return err
@@ -105,6 +108,7 @@ func (a *collector) selfThreads() error {
 			break
 		}
 	}
+	earlier.unsettle(a.p)
 	a.withoutProc()
 	a.ownAnswers()
 	return nil
