@@ -75,6 +75,13 @@ var catalog = []Meta{
 		"close it before confinement, or open it with O_CLOEXEC where it is inherited; Go: close every os.File and os.Root of a directory before chroot(2); docker, kubernetes: upgrade a runtime that leaks descriptors; systemd: no OpenFile= and no stored descriptors of directories",
 	},
 	{
+		"filesystem.cwd", report.Filesystem, report.Critical,
+		"a working directory outside the root",
+		"The working directory leads out of the root directory, as chroot(2) leaves it where it is not followed by chdir(2). Asked where the policy asks for a root other than the machine's (filesystem.root host or chroot), or for no descriptor outside the root (descriptors.outsideRoot).",
+		"Relative paths start there, and the root stops none of them: what lies outside is one open(2) of \"../..\" away, without a capability and without a descriptor; file permissions are all that is left.",
+		"call chdir(\"/\") right after chroot(2); Go: os.Chdir(\"/\") right after syscall.Chroot; systemd: RootDirectory= and WorkingDirectory=; docker: --workdir with a path of the image; kubernetes: workingDir with a path of the image; upgrade a runtime that leaks its own working directory",
+	},
+	{
 		"filesystem.root", report.Filesystem, report.High,
 		"the root directory",
 		"The root directory is not what the policy asks for: it is the machine's own (host), a mere chroot(2) (chroot), or can be written (readonly).",

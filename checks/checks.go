@@ -28,6 +28,7 @@ var families = []func(*results, *audited, *policy.Policy){
 	uniformThreads,
 	seccompMode,
 	rootDirectory,
+	workingDirectory,
 	directoryDescriptors,
 	contradictions,
 	probes,

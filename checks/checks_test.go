@@ -139,7 +139,7 @@ func TestForgettingNeverHelps(t *testing.T) {
 	exposed := func() *posture.Process {
 		p := confined(2)
 		worse(apart(p, 11))
-		p.Root.Host.Value, p.Root.ReadOnly.Value = true, false
+		p.Root.Host.Value, p.Root.ReadOnly.Value, p.Root.CwdOutside.Value = true, false, true
 		p.Descriptors.Value[2].Kept = false
 		return p
 	}
@@ -194,6 +194,7 @@ func TestOneThreadAsked(t *testing.T) {
 		"Host":        func(p *posture.Process) *posture.State { return &p.Root.Host.State },
 		"Chroot":      func(p *posture.Process) *posture.State { return &p.Root.Chroot.State },
 		"ReadOnly":    func(p *posture.Process) *posture.State { return &p.Root.ReadOnly.State },
+		"CwdOutside":  func(p *posture.Process) *posture.State { return &p.Root.CwdOutside.State },
 		"Descriptors": func(p *posture.Process) *posture.State { return &p.Descriptors.State },
 	} {
 		for _, state := range []posture.State{posture.Unreadable, posture.Absent} {

@@ -82,6 +82,20 @@ func execOnly(pol *policy.Policy) {
 	*pol = policy.Policy{Process: policy.Process{Capabilities: policy.Capabilities{Exec: new(policy.CapSet)}}}
 }
 
+var outsideRoot = fact(true, "statx(2)", "cwd")
+
+func cwd(f posture.Fact[bool]) func(*posture.Process) {
+	return func(p *posture.Process) { p.Root.CwdOutside = f }
+}
+
+func onlyRoot(root policy.Root) func(*policy.Policy) {
+	return func(pol *policy.Policy) { *pol = policy.Policy{Filesystem: policy.Filesystem{Root: root}} }
+}
+
+func onlyDescriptors(pol *policy.Policy) {
+	*pol = policy.Policy{Descriptors: policy.Descriptors{NoneOutsideRoot: true}}
+}
+
 func uniformOnly(pol *policy.Policy) {
 	*pol = policy.Policy{Process: policy.Process{UniformThreads: true}}
 }
@@ -306,7 +320,18 @@ var holes = []hole{
 	{name: "a writable root", change: func(p *posture.Process) { p.Root.ReadOnly.Value = false }, want: want{"filesystem.root readonly": gap}},
 	{name: "an unreadable root", change: func(p *posture.Process) {
 		p.Root = posture.Root{Host: unreadable[bool](), Chroot: unreadable[bool](), ReadOnly: absent[bool]()}
-	}, want: want{"filesystem.root host": unknown, "filesystem.root chroot": unknown, "filesystem.root readonly": unknown}},
+	}, want: want{"filesystem.root host": unknown, "filesystem.root chroot": unknown, "filesystem.root readonly": unknown, "filesystem.cwd": unknown}},
+
+	// filesystem.cwd
+	{name: "a working directory outside", change: cwd(outsideRoot), want: want{"filesystem.cwd": gap}, says: "leads out of the root directory"},
+	{name: "a working directory outside, any other root asked", ask: onlyRoot(policy.Root{NotHost: true}), change: cwd(outsideRoot), want: want{"filesystem.cwd": gap}},
+	{name: "a working directory outside, a root of its own asked", ask: onlyRoot(policy.Root{NotChroot: true}), change: cwd(outsideRoot), want: want{"filesystem.cwd": gap}},
+	{name: "a working directory outside, no descriptor outside asked", ask: onlyDescriptors, change: cwd(outsideRoot), want: want{"filesystem.cwd": gap}},
+	{name: "a working directory outside, a read-only root asked", ask: onlyRoot(policy.Root{ReadOnly: true}), change: cwd(outsideRoot), want: want{"filesystem.cwd": report.Skipped}},
+	{name: "a working directory within, no descriptor outside asked", ask: onlyDescriptors, want: want{}},
+	{name: "a working directory that is unreadable", ask: onlyDescriptors, change: cwd(unreadable[bool]()), want: want{"filesystem.cwd": unknown}, says: "EACCES"},
+	{name: "a working directory that is absent", ask: onlyRoot(policy.Root{NotHost: true}), change: cwd(absent[bool]()), want: want{"filesystem.cwd": unknown}},
+	{name: "a working directory that was not looked at", change: cwd(posture.Fact[bool]{Value: true}), want: want{"filesystem.cwd": unknown}},
 
 	// fds.directory
 	{name: "a directory outside", change: func(p *posture.Process) { p.Descriptors.Value[1].OutsideRoot.Value = true }, want: want{"fds.directory fd 3": gap}, says: `"/srv"`},

@@ -139,8 +139,8 @@ func filesystemKeys() key {
 	options := vocabulary{"mount option", "a mount option", "mount(8)", mountOptions}
 	return group("filesystem", "What lies under the root directory.",
 		group("root", "The root directory.",
-			entry("host", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotHost }), "False asks for a root other than the machine's; a chroot(2) passes.", "filesystem.root"),
-			entry("chroot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotChroot }), "False asks for a root of its own, that of its mount namespace.", "filesystem.root"),
+			entry("host", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotHost }), "False asks for a root other than the machine's; a chroot(2) passes where no working directory was left outside.", "filesystem.root", "filesystem.cwd"),
+			entry("chroot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotChroot }), "False asks for a root of its own, that of its mount namespace, and a working directory within.", "filesystem.root", "filesystem.cwd"),
 			entry("readonly", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Filesystem.Root.ReadOnly }), "True asks for a root on a read-only mount.", "filesystem.root"),
 		),
 		entry("mounts", mappings("destination, options", "[{destination: /tmp, options: [noexec]}]", []string{"destination", "options"}, nil,
@@ -166,7 +166,7 @@ var mountOptions = []string{
 
 func descriptorKeys() key {
 	return group("descriptors", "Open file descriptors.",
-		entry("outsideRoot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoneOutsideRoot }), "False asks that no directory is open that lies outside the root.", "fds.directory"),
+		entry("outsideRoot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoneOutsideRoot }), "False asks that no directory is open, and none the working directory, that lies outside the root.", "fds.directory", "filesystem.cwd"),
 		entry("writable", boolean(true), nil, "False asks that nothing is open for writing outside the root or on a read-only mount.", "fds.writable"),
 		entry("devices", boolean(true), nil, "False asks that no device is open.", "fds.device"),
 		entry("rawSockets", boolean(true), nil, "False asks that no raw or packet socket is open.", "fds.socket"),
