@@ -15,9 +15,11 @@ func (a *collector) workingDirectories(up *ascent) {
 	if a.task == nil {
 		// The calling thread is the only one that is seen at all.
 		*f = a.cwdOutside(up, a.openOwn("/"), a.openOwn("."))
+		a.askCwd(f)
 		return
 	}
-	for i, tid := range a.ownFS() {
+	own := a.ownFS()
+	for i, tid := range own {
 		if err := a.ctx.Err(); err != nil {
 			f.Fail(source, source+": "+err.Error()+" while they were read")
 			return
@@ -27,6 +29,25 @@ func (a *collector) workingDirectories(up *ascent) {
 			*f = one
 		} else if one.Err != errThreadEnded.Error() {
 			worst(f, &one, true)
+		}
+	}
+	if a.self && len(own) == 1 {
+		a.askCwd(f)
+	}
+}
+
+// askCwd asks the kernel about the calling thread's working directory where
+// the way up from it could not be gone: a service may have been started in a
+// directory that it may not search any more.
+func (a *collector) askCwd(f *posture.Fact[bool]) {
+	if f.State == posture.Known {
+		return
+	}
+	if reachable, err := a.c.CwdReachable(); err == nil {
+		f.Value = !reachable
+		f.Know("getcwd(2)", "within the root directory")
+		if !reachable {
+			f.Raw = "(unreachable)"
 		}
 	}
 }

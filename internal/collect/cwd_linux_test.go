@@ -109,23 +109,29 @@ func init() {
 		}
 		return nil
 	}
-	// The way up is barred to who dropped his privileges.
-	acts["cwd barred"] = func() error {
-		j := jail()
-		must(os.MkdirAll(j+"/closed/open", 0o755))
-		must(chroot(j))
-		must(syscall.Chdir("/closed/open"))
-		must(os.Chmod("/closed/open", 0))
-		must(os.Chmod("/closed", 0))
-		must(dropAll())
-		p, err := self(Options{Root: true})
-		if err != nil {
-			return err
+	// The way up is barred to who dropped his privileges: getcwd(2) tells.
+	for name, outside := range map[string]bool{"cwd barred": false, "cwd barred, outside": true} {
+		acts[name] = func() error {
+			j := jail()
+			closed := j
+			if outside {
+				closed = filepath.Dir(j) + "/elsewhere"
+			}
+			must(os.MkdirAll(closed+"/closed/open", 0o755))
+			must(syscall.Chdir(closed + "/closed/open"))
+			must(os.Chmod(closed+"/closed/open", 0))
+			must(os.Chmod(closed+"/closed", 0))
+			must(syscall.Chroot(j))
+			must(dropAll())
+			p, err := self(Options{Root: true})
+			if err != nil {
+				return err
+			}
+			if f := &p.Root.CwdOutside; f.State != posture.Known || f.Value != outside || f.Source != "getcwd(2)" {
+				return fmt.Errorf("%+v", f)
+			}
+			return nil
 		}
-		if f := &p.Root.CwdOutside; f.State != posture.Unreadable || f.Err == "" {
-			return fmt.Errorf("%+v", f)
-		}
-		return nil
 	}
 }
 
@@ -146,7 +152,7 @@ func TestWorkingDirectory(t *testing.T) {
 			}
 		})
 	}
-	for _, act := range []string{"cwd without proc", "cwd without proc, within", "cwd out of reach", "cwd barred"} {
+	for _, act := range []string{"cwd without proc", "cwd without proc, within", "cwd out of reach", "cwd barred", "cwd barred, outside"} {
 		t.Run(act, func(t *testing.T) { runAct(t, privateMounts(command(t, act))) })
 	}
 }

@@ -32,6 +32,7 @@ const (
 	callDumpable
 	callClock
 	callUname
+	callGetcwd
 	callKcmp
 	callOpenTree
 	callUnshare
@@ -74,6 +75,7 @@ var auditCalls = [numCalls]AuditCall{
 	callDumpable:   {"prctl(PR_GET_DUMPABLE)", unix.SYS_PRCTL, args{unix.PR_GET_DUMPABLE}, errnos{unix.EINVAL}, false, "whether the process can be traced and dumped"},
 	callClock:      {"clock_gettime", unix.SYS_CLOCK_GETTIME, args{0x7fffffff, 0}, errnos{unix.EINVAL}, true, "start time as a date"},
 	callUname:      {"uname", unix.SYS_UNAME, args{allOnes}, errnos{unix.EFAULT}, true, "the kernel's release, for the report"},
+	callGetcwd:     {"getcwd", unix.SYS_GETCWD, args{0, 0}, errnos{unix.ERANGE, unix.ENOENT}, true, "whether the working directory lies in the root, where the way up is barred"},
 	callKcmp:       {"kcmp", unix.SYS_KCMP, args{allOnes, allOnes, 0, 0, 0}, errnos{unix.ESRCH, unix.EPERM, unix.EINVAL, unix.ENOSYS}, true, "whether threads share one table of descriptors"},
 	callOpenTree:   {"open_tree", unix.SYS_OPEN_TREE, args{allOnes, 0, allOnes}, errnos{unix.EINVAL, unix.ENOSYS}, true, "audit.Open keeps /proc/self/task that way"},
 	callUnshare:    {"unshare", unix.SYS_UNSHARE, args{1}, errnos{unix.EINVAL}, true, "a thread that looks at the root of the mount namespace"},

@@ -88,3 +88,23 @@ func Uname() (release, machine string) {
 	}
 	return unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
 }
+
+// CwdReachable says whether the calling thread's working directory lies under
+// its root directory, by the path that getcwd(2) returns: it begins with
+// "(unreachable)" where it does not (Linux 2.6.36). It takes no permission on
+// any directory. A directory that was removed is an error, ENOENT.
+func (c *Calls) CwdReachable() (bool, error) {
+	if err := c.gate(callGetcwd); err != nil {
+		return false, err
+	}
+	const most = 4096 + len("(unreachable)") + 1
+	var path [most]byte
+	n, _, errno := unix.RawSyscall(unix.SYS_GETCWD, uintptr(unsafe.Pointer(&path)), uintptr(most), 0)
+	if errno != 0 {
+		return false, fail("getcwd(2)", "", errno)
+	}
+	if n < 2 || path[0] != '/' && path[0] != '(' {
+		return false, fail("getcwd(2)", "", unix.EINVAL)
+	}
+	return path[0] == '/', nil
+}
