@@ -52,6 +52,9 @@ type testPosture struct {
 	filter bool
 	// calls are what the filter is on instead.
 	calls []string
+	// exact: the filter is on unshare(2) and clone(2) whose flags are
+	// CLONE_NEWUSER and nothing else.
+	exact bool
 }
 
 var testPostures = []testPosture{
@@ -69,6 +72,8 @@ var testPostures = []testPosture{
 	{name: "fake-dropped", filter: true, drop: true, action: unix.SECCOMP_RET_ERRNO},
 	{name: "kill-dropped", filter: true, drop: true, action: unix.SECCOMP_RET_KILL_PROCESS},
 	{name: "blinded", lower: true, filter: true, action: unix.SECCOMP_RET_ERRNO, calls: readBacks},
+	{name: "uses refused", drop: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: []string{"chroot", "unshare", "prctl", "mount"}},
+	{name: "compared as a whole", drop: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: []string{}, exact: true},
 }
 
 // inPosture takes the posture on the locked main thread only, tries all
@@ -106,7 +111,7 @@ func inPosture(name string) error {
 		if want.calls != nil {
 			calls = want.calls
 		}
-		if err := load(want.action, calls); err != nil {
+		if err := load(want.action, calls, want.calls == nil, want.exact); err != nil {
 			return err
 		}
 	}
@@ -204,7 +209,7 @@ var readBacks = []string{"capget", "getresuid", "getresgid", "getgroups"}
 // load puts a filter on the calling thread that answers action to every call of
 // the catalogue, to clone(2) with CLONE_NEWUSER, to mmap(2) of pages that can be
 // written and executed, and to the other ABIs.
-func load(action uint32, calls []string) error {
+func load(action uint32, calls []string, rest, exact bool) error {
 	var f []unix.SockFilter
 	stmt := func(code uint16, k uint32) { f = append(f, unix.SockFilter{Code: code, K: k}) }
 	const ld, jeq, jset, ret = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ, unix.BPF_JMP | unix.BPF_JSET, unix.BPF_RET
@@ -228,14 +233,25 @@ func load(action uint32, calls []string) error {
 		f = append(f, unix.SockFilter{Code: jeq, Jf: 1, K: nr})
 		stmt(ret, action)
 	}
-	f = append(f, unix.SockFilter{Code: jeq, Jf: 3, K: unix.SYS_CLONE})
-	stmt(ld, 16)
-	f = append(f, unix.SockFilter{Code: jset, Jt: 0, Jf: 5, K: cloneNewUser})
-	stmt(ret, action)
-	f = append(f, unix.SockFilter{Code: jeq, Jf: 3, K: unix.SYS_MMAP})
-	stmt(ld, 16+16)
-	f = append(f, unix.SockFilter{Code: jeq, Jf: 1, K: 7})
-	stmt(ret, action)
+	if rest {
+		f = append(f, unix.SockFilter{Code: jeq, Jf: 3, K: unix.SYS_CLONE})
+		stmt(ld, 16)
+		f = append(f, unix.SockFilter{Code: jset, Jt: 0, Jf: 5, K: cloneNewUser})
+		stmt(ret, action)
+		f = append(f, unix.SockFilter{Code: jeq, Jf: 3, K: unix.SYS_MMAP})
+		stmt(ld, 16+16)
+		f = append(f, unix.SockFilter{Code: jeq, Jf: 1, K: 7})
+		stmt(ret, action)
+	}
+	if exact {
+		for _, nr := range []uint32{unix.SYS_UNSHARE, unix.SYS_CLONE} {
+			stmt(ld, 0)
+			f = append(f, unix.SockFilter{Code: jeq, Jf: 3, K: nr})
+			stmt(ld, 16)
+			f = append(f, unix.SockFilter{Code: jeq, Jf: 1, K: cloneNewUser})
+			stmt(ret, action)
+		}
+	}
 	stmt(ret, unix.SECCOMP_RET_ALLOW)
 	// Without CAP_SYS_ADMIN a filter needs no_new_privs.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
@@ -407,6 +423,22 @@ func TestBlindedReadBack(t *testing.T) {
 	for _, name := range []string{"capset", "setuid-root", "setgid-root", "setresuid-root", "setresgid-root", "setreuid-root", "userns"} {
 		if a := attempts[name]; a.Outcome != posture.Succeeded && a.Outcome != posture.Undecided {
 			t.Errorf("it works, and the audit was lied to about it: %s", describeAttempt(a))
+		}
+	}
+}
+
+// A filter that refused the uses of a capability that were tried may let the
+// next one through, and one that compares flags as a whole lets another
+// combination through.
+func TestUserNamespaceFilters(t *testing.T) {
+	needRoot(t)
+	if a := try(t, "uses refused")["userns-clone"]; a.Outcome != posture.Undecided {
+		t.Errorf("a namespace was made, and the uses of it refused by a filter: %s", describeAttempt(a))
+	}
+	attempts := try(t, "compared as a whole")
+	for _, name := range []string{"userns", "userns-clone"} {
+		if a := attempts[name]; a.Outcome != posture.Succeeded {
+			t.Errorf("CLONE_NEWUSER|CLONE_NEWNS is let through: %s", describeAttempt(a))
 		}
 	}
 }
