@@ -28,9 +28,12 @@ func newEnv(in Input) *env {
 	if last, ok := in.Process.LastCapability.Get(); ok && last >= 0 && last < mostCaps {
 		e.lastCap = last
 	}
+	said, filters := false, false
 	for _, t := range callingThread(in.Process) {
 		if mode, ok := t.SeccompMode.Get(); ok {
-			e.filtered = mode != 0
+			// One source that names a filter outweighs one that does not:
+			// a filter can answer prctl(PR_GET_SECCOMP) with 0 itself.
+			said, filters = true, filters || mode != 0
 		}
 		prefer(&e.caps.Effective, t.Caps.Effective)
 		prefer(&e.caps.Permitted, t.Caps.Permitted)
@@ -39,6 +42,7 @@ func newEnv(in Input) *env {
 		prefer(&e.gid, t.GID)
 		prefer(&e.bits, t.Securebits)
 	}
+	e.filtered = !said || filters
 	return e
 }
 

@@ -87,6 +87,7 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	a.start, a.cursor, a.next = start, 0, start
 	atomic.StoreUint32(&a.done, 0)
 	r.forget(0, a.prolog)
+	clear(r.Read(r.prologue.clock)) // the last child's control proves nothing of this one
 	r.setDeadline(ctx)
 	pidfd := int32(-1)
 	pid, err := forkBlocked(a, &pidfd)
