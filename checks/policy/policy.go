@@ -93,8 +93,27 @@ const (
 )
 
 // Seccomp is about seccomp(2).
+//
+// Calls are named as syscalls(2) names them, or by a group that
+// names.SyscallGroups has, as "@mount".
 type Seccomp struct {
 	Mode Mode `json:"mode,omitempty"`
+	// Enforcing asks for a filter that denies something, rather than logs.
+	Enforcing bool `json:"enforcing,omitempty"`
+	// Deny are calls that the filter must deny, in every ABI.
+	Deny []string `json:"deny,omitempty"`
+	// Allow, where it is not nil, are the only calls that the filter may let
+	// through, in every ABI.
+	Allow *[]string `json:"allow,omitempty"`
+	// Architectures, where it is not empty, are the only ABIs by which any
+	// call may be let through: names of names.ABIs.
+	Architectures []string `json:"architectures,omitempty"`
+}
+
+// AsksFilter says whether the policy asks what the filter does, which takes
+// reading it.
+func (s *Seccomp) AsksFilter() bool {
+	return s.Enforcing || len(s.Deny) > 0 || s.Allow != nil || len(s.Architectures) > 0
 }
 
 // Filesystem is about what lies under the root directory.

@@ -39,6 +39,12 @@ type Process struct {
 	// program. Unreadable where no such child was run.
 	AfterExec Fact[CapSets]
 
+	// ABIs are those of this architecture, the native one first. Empty unless
+	// a policy asks about filters.
+	ABIs []ABI
+	// Scan is every system call, tried. Unreadable unless a policy asks.
+	Scan Fact[[]Scan]
+
 	// Limits names, in sentences, what this audit could not see or do.
 	Limits []string
 }
@@ -65,6 +71,9 @@ type Thread struct {
 	NoNewPrivs     Fact[bool]
 	SeccompMode    Fact[int] // 0 disabled, 1 strict, 2 filter
 	SeccompFilters Fact[int] // Linux 5.9
+	// Filters are the seccomp filters themselves. Unreadable unless asked for
+	// and let: CAP_SYS_ADMIN in the initial user namespace, Linux 4.4.
+	Filters Fact[Filters]
 
 	// Securebits can be asked for the calling thread only: PR_GET_SECUREBITS.
 	Securebits Fact[uint32]
