@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,7 +9,9 @@ import (
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
+	"github.com/selfaudit/selfaudit/internal/collect"
 	"github.com/selfaudit/selfaudit/internal/procfs"
 )
 
@@ -27,8 +30,11 @@ type Option func(*config)
 
 // config is what the options come to.
 type config struct {
-	policy  *policy.Policy
-	pid     int // 0: the own process
+	policy *policy.Policy
+	pid    int // 0: the own process
+	// other observes another process. It is set by WithPID alone, so that a
+	// program that never calls it links nothing of what that takes.
+	other   func(context.Context, int, collect.Options) (*posture.Process, error)
 	logger  *slog.Logger
 	timeout time.Duration
 	probes  bool
@@ -60,7 +66,7 @@ func WithPID(pid int) Option {
 		case pid == os.Getpid():
 			c.pid = 0
 		default:
-			c.pid = pid
+			c.pid, c.other = pid, collect.PID
 		}
 	}
 }

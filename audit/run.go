@@ -88,7 +88,7 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 		Root:        c.policy.Filesystem.Root != policy.Root{},
 	}
 	if c.pid != 0 {
-		return collect.PID(ctx, c.pid, o)
+		return c.other(ctx, c.pid, o)
 	}
 	return collect.Self(ctx, o)
 }

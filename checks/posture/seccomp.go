@@ -126,6 +126,9 @@ func (a Answer) String() string {
 // Scan is every number of one ABI, tried by children of the calling thread.
 type Scan struct {
 	ABI string
+	// Digest is that of the Filters that the children loaded; empty where they
+	// had those of the calling thread.
+	Digest string
 	// Calls are in ascending order.
 	Calls []Scanned
 	// Why says why numbers are missing; empty where all were tried.
