@@ -130,21 +130,23 @@ func TestSyscallHeaders(t *testing.T) {
 	}
 }
 
-// TestGenerated runs the generator: the table must be what it prints.
+// TestGenerated runs the generator: the tables must be what it prints.
 func TestGenerated(t *testing.T) {
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/sys").Output()
 	if err != nil || strings.TrimSpace(string(dir)) == "" {
 		skip(t, fmt.Sprintf("golang.org/x/sys is not in the module cache: %v", err))
 	}
-	want, err := exec.Command("go", "run", "./gen").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile("zz_syscalls.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Error("zz_syscalls.go is not what the generator prints: run go generate ./internal/names")
+	for _, table := range []string{"syscalls", "groups"} {
+		want, err := exec.Command("go", "run", "./gen", "-table", table).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+		got, err := os.ReadFile("zz_" + table + ".go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("zz_%s.go is not what the generator prints: run go generate ./internal/names", table)
+		}
 	}
 }

@@ -32,3 +32,7 @@ var armPrivate = map[string]uint32{
 	"set_tls":    0x0f0005,
 	"get_tls":    0x0f0006,
 }
+
+// groupAliases are calls that golang.org/x/sys names otherwise than systemd,
+// where systemd has that one name only.
+var groupAliases = map[string]string{"sync_file_range2": "arm_sync_file_range"}
