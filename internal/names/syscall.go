@@ -80,3 +80,38 @@ func SyscallNames() []string {
 	}
 	return out
 }
+
+// LastSyscall returns the highest number that an architecture has, as Syscall
+// takes them: with bit 30 on x32, and on 32-bit ARM without the private calls
+// from 0xf0000 on, which PrivateSyscalls lists. It is 0 for others.
+func LastSyscall(arch string) uint32 {
+	column := archColumn(arch)
+	if column < 0 {
+		return 0
+	}
+	order := syscallOrder[column]
+	for i := len(order) - 1; i >= 0; i-- {
+		if nr := syscallRows[order[i]].nr[column]; column != archARM || nr < armPrivateBase {
+			return nr
+		}
+	}
+	return 0
+}
+
+// armPrivateBase is __ARM_NR_BASE of 32-bit ARM.
+const armPrivateBase = 0x0f0000
+
+// PrivateSyscalls returns the numbers of calls that lie apart from the table of
+// an architecture, ascending: those that 32-bit ARM has from 0xf0001 on.
+func PrivateSyscalls(arch string) []uint32 {
+	if arch != archNames[archARM] {
+		return nil
+	}
+	var out []uint32
+	for _, row := range syscallOrder[archARM] {
+		if nr := syscallRows[row].nr[archARM]; nr >= armPrivateBase {
+			out = append(out, nr)
+		}
+	}
+	return out
+}

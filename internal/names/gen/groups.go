@@ -10,9 +10,6 @@ import (
 	"strings"
 )
 
-// knownGroup is every call that there is. It has no line in the file.
-const knownGroup = "@known"
-
 // groupTable is the file: group to members, as they stand there.
 type groupTable map[string][]string
 
