@@ -19,6 +19,9 @@ type Options struct {
 	// sets that the program found itself with. It honours the context's
 	// deadline. It is called only for the own process and with probes on.
 	ExecChild func(context.Context) posture.Fact[posture.CapSets]
+	// Filters asks for the seccomp filters of another process also where the
+	// policy does not need them.
+	Filters bool
 }
 
 type key struct{}
