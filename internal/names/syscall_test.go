@@ -136,7 +136,7 @@ func TestGenerated(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(dir)) == "" {
 		skip(t, fmt.Sprintf("golang.org/x/sys is not in the module cache: %v", err))
 	}
-	for _, table := range []string{"syscalls", "groups"} {
+	for _, table := range []string{"syscalls", "groups", "arguments"} {
 		want, err := exec.Command("go", "run", "./gen", "-table", table).Output()
 		if err != nil {
 			t.Fatalf("%s: %v", table, err)

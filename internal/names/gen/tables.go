@@ -36,3 +36,15 @@ var armPrivate = map[string]uint32{
 // groupAliases are calls that golang.org/x/sys names otherwise than systemd,
 // where systemd has that one name only.
 var groupAliases = map[string]string{"sync_file_range2": "arm_sync_file_range"}
+
+// narrower are arguments, counted from 0, that are declared as unsigned long and
+// of which the kernel reads the lower 32 bits only. A test tries each.
+//
+//   - clone(2): flags, by lower_32_bits in kernel/fork.c.
+//   - mmap(2): prot, whose bits are picked one by one, and fd, for fget takes an
+//     unsigned int.
+//   - readv(2) and its kind: fd, for the same reason.
+var narrower = map[string][]int{
+	"clone": {0}, "mmap": {2, 4},
+	"readv": {0}, "writev": {0}, "preadv": {0}, "pwritev": {0}, "preadv2": {0}, "pwritev2": {0},
+}
