@@ -130,3 +130,6 @@ func (d *Data) bytes() (b [sizeOfData]byte) {
 	}
 	return b
 }
+
+// bigEndian says that the high half of a 64-bit argument comes first.
+func bigEndian() bool { return binary.NativeEndian.Uint16([]byte{0, 1}) == 1 }
