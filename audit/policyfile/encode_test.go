@@ -112,7 +112,7 @@ func randomPolicy(r *rand.Rand) *policy.Policy {
 	flip := func() bool { return r.Intn(2) == 0 }
 	p.Process.UniformThreads, p.Descriptors.NoneOutsideRoot = flip(), flip()
 	p.Filesystem.Root = policy.Root{NotHost: flip(), NotChroot: flip(), ReadOnly: flip()}
-	p.Seccomp.Mode = policy.Mode(r.Intn(3))
+	p.Seccomp = randomSeccomp(r)
 	for _, a := range names.Attempts() {
 		list := &p.Probes.Syscalls
 		if a.Group == names.Reescalation {
@@ -124,6 +124,29 @@ func randomPolicy(r *rand.Rand) *policy.Policy {
 	}
 	p.Process.NoNewPrivileges = flip() || p.Validate() != nil // ask for something
 	return p
+}
+
+func randomSeccomp(r *rand.Rand) policy.Seccomp {
+	known := append(names.SyscallNames(), names.SyscallGroups()...)
+	some := func(of []string, least, most int) []string {
+		list := []string{}
+		for range least + r.Intn(most) {
+			list = append(list, of[r.Intn(len(of))])
+		}
+		return list
+	}
+	s := policy.Seccomp{Mode: policy.Mode(r.Intn(3)), Enforcing: r.Intn(2) == 0}
+	if r.Intn(2) == 0 {
+		s.Deny = some(known, 1, 5)
+	}
+	if r.Intn(2) == 0 {
+		allow := some(known, 0, 200)
+		s.Allow = &allow
+	}
+	if r.Intn(2) == 0 {
+		s.Architectures = some([]string{"x86-64", "x32", "i386", "arm64", "arm"}, 1, 3)
+	}
+	return s
 }
 
 func randomID(r *rand.Rand) *policy.ID {
@@ -152,6 +175,11 @@ func TestEncodeRefuses(t *testing.T) {
 		"no id":                {Process: policy.Process{User: policy.User{UID: &policy.ID{Exact: 1<<32 - 1}}}},
 		"no group":             {Process: policy.Process{User: policy.User{AdditionalGIDs: &policy.Groups{Allowed: []uint32{1<<32 - 1}}}}},
 		"unknown mode":         {Seccomp: policy.Seccomp{Mode: 9}},
+		"unknown call":         {Seccomp: policy.Seccomp{Deny: []string{"no_such"}}},
+		"call that injects":    {Seccomp: policy.Seccomp{Allow: &[]string{"read]\n  deny: [execve"}}},
+		"unknown group":        {Seccomp: policy.Seccomp{Deny: []string{"@none"}}},
+		"unknown ABI":          {Seccomp: policy.Seccomp{Architectures: []string{"vax"}}},
+		"ABI of the OCI":       {Seccomp: policy.Seccomp{Architectures: []string{"SCMP_ARCH_X86"}}},
 		"unknown attempt":      {Probes: policy.Probes{Syscalls: []string{"no-such"}}},
 		"attempt of the other": {Probes: policy.Probes{Syscalls: []string{"capset"}}},
 		"attempt twice":        {Probes: policy.Probes{Syscalls: []string{"mount", "mount"}}},

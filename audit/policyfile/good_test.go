@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"os/user"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 func caps(set policy.CapSet) *policy.CapSet { return &set }
@@ -25,7 +27,10 @@ func full() *policy.Policy {
 			},
 			Securebits: &policy.Securebits{Set: 1 | 1<<5}, NoNewPrivileges: true, UniformThreads: true,
 		},
-		Seccomp:     policy.Seccomp{Mode: policy.ModeStrict},
+		Seccomp: policy.Seccomp{
+			Mode: policy.ModeStrict, Enforcing: true, Deny: []string{"execve", "@mount"}, Allow: &[]string{"read", "@system-service"},
+			Architectures: []string{"x86-64", "i386", "arm"},
+		},
 		Filesystem:  policy.Filesystem{Root: policy.Root{NotHost: true, NotChroot: true, ReadOnly: true}},
 		Descriptors: policy.Descriptors{NoneOutsideRoot: true},
 		Probes:      policy.Probes{Reescalation: []string{"setuid-root", "capset"}, Syscalls: policy.DefaultSyscalls()},
@@ -50,7 +55,14 @@ process:
   noNewPrivileges: true
   threads: uniform
   tracer: true          # asks nothing
-seccomp: {mode: strict}
+seccomp:
+  mode: strict
+  enforcing: true
+  deny: [execve, "@mount"]
+  allow:
+  - read
+  - '@system-service'
+  architectures: [SCMP_ARCH_X86_64, i386, arm]
 filesystem:
   root: {host: false, chroot: false, readonly: true}
   shell: true           # asks nothing
@@ -72,7 +84,10 @@ const fullJSON = `{
 		},
 		"securebits": ["noroot", "keep-caps-locked"], "noNewPrivileges": true, "threads": "uniform"
 	},
-	"seccomp": {"mode": "strict"},
+	"seccomp": {
+		"mode": "strict", "enforcing": true, "deny": ["execve", "@mount"], "allow": ["read", "@system-service"],
+		"architectures": ["x86-64", "SCMP_ARCH_X86", "SCMP_ARCH_ARM"]
+	},
 	"filesystem": {"root": {"host": false, "chroot": false, "readonly": true}},
 	"descriptors": {"outsideRoot": false},
 	"probes": {"reescalation": ["setuid-root", "capset"], "syscalls": true}
@@ -140,5 +155,33 @@ func TestNames(t *testing.T) {
 		if p.Name != want[0] || p.Source != want[1] {
 			t.Errorf("%q: name %q, source %q", file, p.Name, p.Source)
 		}
+	}
+}
+
+// TestAllowNothing: an empty allow-list forbids every call, and is not the same
+// as none.
+func TestAllowNothing(t *testing.T) {
+	p := mustDecode(t, one("seccomp: {allow: []}"))
+	if p.Seccomp.Allow == nil || len(*p.Seccomp.Allow) != 0 || !p.Seccomp.AsksFilter() {
+		t.Errorf("allow: [] is read as %+v", p.Seccomp)
+	}
+	back := mustDecode(t, string(encode(t, p)))
+	if back.Seccomp.Allow == nil || len(*back.Seccomp.Allow) != 0 {
+		t.Errorf("allow: [] comes back as %+v", back.Seccomp)
+	}
+	if p := mustDecode(t, one("seccomp: {mode: filter}")); p.Seccomp.Allow != nil || p.Seccomp.AsksFilter() {
+		t.Errorf("no allow is read as %+v", p.Seccomp)
+	}
+}
+
+// TestNativeArchitecture: native is the ABI of the machine that reads the file.
+func TestNativeArchitecture(t *testing.T) {
+	abis := names.ABIs(runtime.GOARCH)
+	if len(abis) == 0 {
+		t.Fatalf("no table for %s", runtime.GOARCH)
+	}
+	p := mustDecode(t, one("seccomp: {architectures: [native]}"))
+	if got := p.Seccomp.Architectures; len(got) != 1 || got[0] != abis[0].Name {
+		t.Errorf("native is read as %q", got)
 	}
 }

@@ -102,39 +102,6 @@ func capabilityKeys() key {
 	)
 }
 
-var modeNames = map[policy.Mode]string{policy.ModeFilter: "filter", policy.ModeStrict: "strict"}
-
-func seccompKeys() key {
-	calls := vocabulary{"system call", "a system call's name", "syscalls(2)", names.SyscallNames()}
-	arches := vocabulary{"architecture", "an architecture's name", "SCMP_ARCH_* in the OCI runtime specification", ociArches}
-	return group("seccomp", "The filter that is loaded: seccomp(2).",
-		entry("mode", word("disabled", "filter", "strict", "disabled"), &field[string]{
-			set: func(p *policy.Policy, v string) {
-				for mode, name := range modeNames {
-					if name == v {
-						p.Seccomp.Mode = mode
-					}
-				}
-			},
-			get: func(p *policy.Policy) (string, bool) {
-				return modeNames[p.Seccomp.Mode], p.Seccomp.Mode != policy.ModeAny
-			},
-		}, "The mode that must be in force on every thread.", "seccomp.mode"),
-		entry("enforcing", boolean(false), nil, "True asks that the filter denies rather than logs.", "seccomp.filter"),
-		entry("deny", calls.list("[execve]", true), nil, "System calls that the filter must deny, in every ABI.", "seccomp.syscall", "seccomp.filter", "seccomp.abi"),
-		entry("allow", calls.list("[read]", true), nil, "System calls that the filter may let through; any other is a gap.", "seccomp.surplus", "seccomp.filter", "seccomp.abi"),
-		entry("architectures", arches.list("[SCMP_ARCH_X86_64]", true), nil, "ABIs by which calls may be let through.", "seccomp.abi"),
-	)
-}
-
-// ociArches are the architectures of the OCI runtime specification.
-var ociArches = []string{
-	"SCMP_ARCH_X86", "SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64",
-	"SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32",
-	"SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390", "SCMP_ARCH_S390X",
-	"SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64", "SCMP_ARCH_LOONGARCH64",
-}
-
 func filesystemKeys() key {
 	options := vocabulary{"mount option", "a mount option", "mount(8)", mountOptions}
 	return group("filesystem", "What lies under the root directory.",

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -142,6 +143,9 @@ var countedFromZero = []string{
 	"did not find expected ',' or", "found undefined tag handle", "found duplicate %", "found incompatible YAML document",
 }
 
+// bareGroup is a group of system calls that is not in quotes.
+var bareGroup = regexp.MustCompile(`(?:^|[\s\[,])(@[a-z][a-z-]{0,30})`)
+
 // syntaxError gives the library's message a place. It names the line at most;
 // the column is that of the line's first character that is no space.
 func syntaxError(text []byte, err error) *Error {
@@ -153,6 +157,10 @@ func syntaxError(text []byte, err error) *Error {
 	}
 	line = min(max(line, 1), len(lines))
 	shown := lines[line-1]
+	if at := bareGroup.FindStringSubmatchIndex(shown); at != nil && strings.HasPrefix(m[2], "found character that cannot start any token") {
+		word := shown[at[2]:at[3]]
+		return &Error{Line: line, Column: utf8.RuneCountInString(shown[:at[2]]) + 1, Message: fmt.Sprintf("%s begins with a character that YAML keeps for itself: write it in quotes, %q", word, word)}
+	}
 	column := len(shown) - len(strings.TrimLeft(shown, " \t")) + 1
 	return &Error{Line: line, Column: column, Message: fmt.Sprintf("neither YAML nor JSON: %s", printable(m[2]))}
 }

@@ -57,6 +57,10 @@ func ABIs(goarch string) []ABI {
 	return out
 }
 
+// AllABIs returns the ABIs that this package has tables for. The slice is the
+// caller's.
+func AllABIs() []ABI { return append([]ABI(nil), abis...) }
+
 // FindABI returns the ABI of a name, as ABI.Name or ABI.OCI has it.
 func FindABI(name string) (ABI, bool) {
 	for _, a := range abis {
