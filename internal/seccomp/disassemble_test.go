@@ -62,6 +62,25 @@ var listed = []struct {
 	abis []names.ABI
 }{
 	{"libseccomp-shape.txt", realShape, names.ABIs("amd64")},
+	{"two-abis.txt", Program{
+		{Code: opLdAbs, K: offsetArch},
+		{Code: opJeqK, K: 0xc000003e, JF: 3}, // what is not x86-64 must be i386
+		{Code: opLdAbs, K: offsetNR},
+		{Code: opJsetK, K: 0x40000000, JT: 4},
+		{Code: opJeqK, K: 59, JT: 6, JF: 4}, // of x86-64, without x32
+		{Code: opLdAbs, K: offsetNR},
+		{Code: opJeqK, K: 11, JT: 4, JF: 1},
+		{Code: opLdAbs, K: offsetArgs}, // of no way
+		{Code: opJeqK, K: 0x40000208, JT: 2},
+		{Code: opJeqK, K: 1, JT: 1}, // of all three
+		{Code: opRetK, K: RetAllow},
+		{Code: opAddK, K: 1},
+		{Code: opJeqK, K: 1}, // no number any more
+		{Code: opLdAbs, K: offsetArgs + 4},
+		{Code: opJeqK, K: 1, JF: 1}, // an argument
+		{Code: opRetK, K: RetTrap | 3},
+		{Code: opRetK, K: RetErrno | 999},
+	}, names.ABIs("amd64")},
 	{"unknown-abi.txt", Program{
 		{Code: opLdAbs, K: offsetNR},
 		{Code: opJeqK, K: 0, JT: 6}, // before any architecture was compared with

@@ -2,16 +2,15 @@ package seccomp
 
 import "encoding/binary"
 
-// Run returns what the kernel gets from the program for one system call, as
-// sk_run_filter once did it and the eBPF that filters become does it now. The
-// program must be valid. What no kernel loads denies nothing: where an invalid
-// one leaves its own end or has an unknown code, Run returns RetAllow.
+// Run returns what the kernel gets from the program for one system call. The
+// program must be valid: what no kernel loads denies nothing, so where an
+// invalid one leaves its own end or has an unknown code, Run returns RetAllow.
 //
-// Two things were never written down and were seen in the kernel: a division by
-// X where X is 0 ends the program with the value 0, which is RetKillThread; and
-// a shift by X goes by X modulo 32, as x86-64 and arm64 do it and as the
-// kernel's own interpreter does. A kernel for 32-bit ARM with its JIT on shifts
-// everything out instead.
+// Two answers stand in no manual page, and are the kernel's all the same. A
+// division by X where X is 0 ends the program with the value 0, which is
+// RetKillThread. A shift by X is one by X modulo 32, on x86-64 and arm64, whose
+// instructions do that, and in the kernel's own interpreter; a kernel for 32-bit
+// ARM compiles it to a shift by the low byte of X, so that 32 and more leave 0.
 func (p Program) Run(d *Data) uint32 {
 	var a, x uint32
 	var m [scratchWords]uint32
