@@ -1,0 +1,193 @@
+package seccomp
+
+import (
+	"slices"
+
+	"github.com/selfaudit/selfaudit/internal/names"
+)
+
+// verdict is what a node says in words.
+type verdict struct {
+	summary string
+	ways    []Way
+	// arguments says that conditions look at arguments, of which the kernel
+	// may read fewer bits or more.
+	arguments bool
+}
+
+// workSimplify bounds what is done to make conditions shorter.
+const workSimplify = 1 << 19
+
+// callsOf returns the numbers that an ABI has names for, ascending.
+func callsOf(abi names.ABI) []uint32 {
+	var out []uint32
+	for _, name := range names.SyscallNames() {
+		if nr, ok := names.Syscall(abi.Arch, name); ok {
+			out = append(out, nr)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// describe adds a region to the ranges, number by number where the widths of
+// arguments matter.
+func (e *evaluator) describe(r region) {
+	v := e.verdict(r)
+	first := r.first
+	if v.arguments {
+		calls := e.callsWithin(r.span)
+		for _, nr := range calls {
+			noted := e.noted(v, nr)
+			if noted == nil {
+				continue
+			}
+			if nr > first {
+				e.emit(Range{first, nr - 1, v.summary, v.ways})
+			}
+			e.emit(Range{nr, nr, v.summary, noted})
+			if nr == r.last {
+				return
+			}
+			first = nr + 1
+		}
+	}
+	e.emit(Range{first, r.last, v.summary, v.ways})
+}
+
+// callsWithin returns the named numbers of a span.
+func (e *evaluator) callsWithin(sp span) []uint32 {
+	if sp.first == sp.last {
+		return []uint32{sp.first}
+	}
+	calls := e.calls()
+	from, _ := slices.BinarySearch(calls, sp.first)
+	to, found := slices.BinarySearch(calls, sp.last)
+	if found {
+		to++
+	}
+	return calls[from:to]
+}
+
+// emit appends a range, to the last one where both are alike.
+func (e *evaluator) emit(r Range) {
+	if n := len(e.out); n > 0 {
+		if last := &e.out[n-1]; last.Last+1 == r.First && last.Summary == r.Summary && alike(last.Ways, r.Ways) {
+			last.Last = r.Last
+			return
+		}
+	}
+	e.out = append(e.out, r)
+}
+
+func alike(a, b []Way) bool {
+	if len(a) == len(b) && &a[0] == &b[0] {
+		return true
+	}
+	return slices.EqualFunc(a, b, func(a, b Way) bool {
+		return a.Ret == b.Ret && a.Filter == b.Filter && a.Offset == b.Offset && a.When == b.When &&
+			a.Undecided == b.Undecided && slices.Equal(a.Notes, b.Notes)
+	})
+}
+
+// verdict returns what a region's node says of its numbers.
+func (e *evaluator) verdict(r region) *verdict {
+	n := &e.g.nodes[r.node]
+	if v := e.verdicts[r.node]; v != nil {
+		return v
+	}
+	v := new(verdict)
+	if n.test == outcomeNode {
+		*v = certainly(n.outcome)
+	} else {
+		*v = e.conditional(r)
+	}
+	if !n.number {
+		e.verdicts[r.node] = v
+	}
+	return v
+}
+
+// certainly is the verdict of an outcome that nothing changes.
+func certainly(o outcome) verdict {
+	w := o.way()
+	w.Condition = Condition{[]conjunction{{}}}
+	ways := []Way{w}
+	return verdict{summary: summarise(ways), ways: ways}
+}
+
+func (o outcome) way() Way {
+	if o.undecided != "" {
+		return Way{Undecided: o.undecided, Filter: NoFilter, Offset: -1}
+	}
+	return Way{Ret: o.ret, Filter: int(o.filter), Offset: int(o.offset)}
+}
+
+// conditional finds the ways of a node that tests something.
+func (e *evaluator) conditional(r region) verdict {
+	ways, st, ok := e.g.ways(r.node, r.span, e.most)
+	switch {
+	case ok && len(ways) == 1:
+		return certainly(ways[0].outcome)
+	case ok:
+		return e.worded(ways, st)
+	}
+	if o, same := e.g.certain(r.node); same {
+		return certainly(o)
+	}
+	why := undecidedPaths
+	if e.g.work.left < 0 {
+		why = undecidedWork
+	}
+	return certainly(outcome{undecided: why})
+}
+
+// worded simplifies the conditions of several ways and puts them in words.
+func (e *evaluator) worded(ways []way, st *store) verdict {
+	s := &simplifier{g: e.g, store: st, pairs: e.abi.WordBits == 64}
+	v := verdict{ways: make([]Way, len(ways))}
+	e.g.work.limited(workSimplify, func() bool {
+		for i, w := range ways {
+			var off []cube
+			for j := range ways {
+				if j != i {
+					off = append(off, ways[j].paths...)
+				}
+			}
+			v.ways[i] = w.outcome.way()
+			v.ways[i].Condition = e.condition(s.simplify(w.paths, off))
+		}
+		return true
+	})
+	for i := range v.ways {
+		w := &v.ways[i]
+		w.When = w.Condition.String()
+		v.arguments = v.arguments || w.Condition.arguments()
+	}
+	v.summary = summarise(v.ways)
+	return v
+}
+
+// condition takes literals out of the graph, which ends with the evaluation.
+func (e *evaluator) condition(paths []cube) Condition {
+	out := Condition{make([]conjunction, len(paths))}
+	for i, path := range paths {
+		out.any[i] = make(conjunction, len(path))
+		for j, l := range path {
+			out.any[i][j] = clause{test: e.g.tests[l.test()], not: !l.holds(), narrow: e.abi.WordBits == 32}
+		}
+	}
+	return out
+}
+
+// arguments says whether the condition looks at an argument's own bits.
+func (c Condition) arguments() bool {
+	for _, all := range c.any {
+		for i := range all {
+			if all[i].kind <= testLow && all[i].of.index < variableIP {
+				return true
+			}
+		}
+	}
+	return false
+}
