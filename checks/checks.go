@@ -27,6 +27,7 @@ var families = []func(*results, *audited, *policy.Policy){
 	noNewPrivs,
 	uniformThreads,
 	seccompMode,
+	filters,
 	rootDirectory,
 	workingDirectory,
 	directoryDescriptors,

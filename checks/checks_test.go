@@ -253,7 +253,7 @@ func TestRunChangesNothing(t *testing.T) {
 // TestEveryFindingIsFilledIn: a gap has all that a reader needs, and lists in
 // the JSON form are lists.
 func TestEveryFindingIsFilledIn(t *testing.T) {
-	for _, h := range holes {
+	for _, h := range slices.Concat(holes, filterHoles, scanHoles) {
 		p, pol := h.make()
 		for _, f := range checks.Run(p, pol) {
 			if f.Evidence == nil {

@@ -44,8 +44,10 @@ func contradictions(out *results, a *audited, _ *policy.Policy) {
 		}
 	}
 	executed := compareExec(out, a)
+	fetched := compareFetched(out, a)
+	scanned := compareScans(out, a)
 	if len(out.findings) == before {
-		agreement(out, a, facts, tids, executed)
+		agreement(out, a, &agreed{facts, tids, executed, fetched, scanned})
 	}
 }
 
@@ -136,13 +138,25 @@ func setsWords(s *posture.CapSets) string {
 	return strings.Join(words, ", ")
 }
 
-func agreement(out *results, a *audited, facts, tids int, executed bool) {
-	if facts == 0 && !executed {
+// agreed is what was compared, and all of it was equal.
+type agreed struct {
+	// facts of that many threads, in /proc and by system calls.
+	facts, tids int
+	// executed: what execve(2) leaves.
+	executed bool
+	// fetched are facts on filters that were read.
+	fetched int
+	// scanned says how many calls of which ABIs were compared.
+	scanned []string
+}
+
+func agreement(out *results, a *audited, all *agreed) {
+	if all.facts+all.fetched+len(all.scanned) == 0 && !all.executed {
 		out.add(contradictionID, report.Unknown, "two sources that agree", "unknown",
 			"no fact has two sources, so whether they would agree is not known")
 		return
 	}
-	observed := strconv.Itoa(facts) + " facts of " + strconv.Itoa(tids) + " threads agree"
+	observed := strconv.Itoa(all.facts) + " facts of " + strconv.Itoa(all.tids) + " threads agree"
 	f := out.add(contradictionID, report.Pass, "two sources that agree", observed,
 		"what the kernel answered by system calls agrees with /proc: "+observed)
 	for i := range a.Kernel {
@@ -152,8 +166,21 @@ func agreement(out *results, a *audited, facts, tids int, executed bool) {
 			break
 		}
 	}
-	if executed {
+	if all.executed {
 		f.Observed += ", and what execve(2) leaves is what was computed"
 		f.Evidence = append(f.Evidence, seen(&a.AfterExec.Origin)...)
 	}
+	if all.fetched > 0 {
+		also(f, "the filters that were read are as many as the kernel shows")
+	}
+	if len(all.scanned) > 0 {
+		also(f, "what the evaluated filters answer is what was seen, for "+strings.Join(all.scanned, ", "))
+		f.Evidence = append(f.Evidence, seen(&a.Scan.Origin)...)
+	}
+}
+
+// also adds to what was observed, and to the message.
+func also(f *report.Finding, words string) {
+	f.Observed += ", and " + words
+	f.Message += "; " + words
 }

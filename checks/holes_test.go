@@ -111,10 +111,44 @@ func unreadable[T any]() posture.Fact[T] {
 }
 func absent[T any]() posture.Fact[T] { return posture.None[T]("somewhere", "somewhere: no such line") }
 
-// alone are the findings that lack a second source.
+// alone are the findings that lack a second source. For a contradiction there
+// is one still: the filters that were read.
 func alone(w want) want {
-	w["contradiction"] = unknown
 	w["capabilities.securebits"] = unknown
+	return w
+}
+
+// noFilter takes a thread's filters away, as every source shows it.
+func noFilter(t *posture.Thread) {
+	t.SeccompMode.Value, t.SeccompFilters.Value = 0, 0
+	t.Filters.Value = posture.Filters{}
+}
+
+// unasked has the policy not ask what filters do.
+func unasked(pol *policy.Policy) { pol.Seccomp = policy.Seccomp{Mode: pol.Seccomp.Mode} }
+
+// unread has the filters of every thread not be read.
+func unread(p *posture.Process) {
+	for i := range p.Classes {
+		p.Classes[i].Filters = unreadable[posture.Filters]()
+	}
+}
+
+// openFilters are all gaps of a thread without a filter.
+func openFilters(w want) want {
+	for _, key := range []string{"seccomp.mode", "seccomp.filter", "seccomp.abi i386", "seccomp.surplus", "seccomp.syscall mount", "seccomp.syscall ptrace"} {
+		w[key] = gap
+	}
+	return w
+}
+
+// closedFilters are the findings of a thread whose filters are not known.
+func closedFilters(w want) want {
+	for key := range openFilters(want{}) {
+		if key != "seccomp.mode" {
+			w[key] = unknown
+		}
+	}
 	return w
 }
 
@@ -216,10 +250,10 @@ var holes = []hole{
 	{name: "no_new_privs absent, prctl knows", change: func(p *posture.Process) { p.Classes[0].NoNewPrivs = absent[bool]() }, want: want{}},
 	{name: "no_new_privs absent, prctl knows of one thread", threads: 2, change: func(p *posture.Process) { p.Classes[0].NoNewPrivs = absent[bool]() },
 		want: want{"privilege.no_new_privs": unknown, "capabilities.exec": unknown, "threads.uniform": unknown}},
-	{name: "seccomp disabled", change: both(func(t *posture.Thread) { t.SeccompMode.Value = 0 }), want: want{"seccomp.mode": gap}},
-	{name: "seccomp strict for filter", change: both(func(t *posture.Thread) { t.SeccompMode.Value = 1 }), want: want{}},
+	{name: "seccomp disabled", change: both(noFilter), want: openFilters(want{})},
+	{name: "seccomp strict for filter", ask: unasked, change: both(func(t *posture.Thread) { noFilter(t); t.SeccompMode.Value = 1 }), want: want{}},
 	{name: "seccomp filter for strict", ask: func(pol *policy.Policy) { pol.Seccomp.Mode = policy.ModeStrict }, want: want{"seccomp.mode": gap}},
-	{name: "seccomp mode without a name", change: both(func(t *posture.Thread) { t.SeccompMode.Value = 3 }), want: want{"seccomp.mode": unknown}},
+	{name: "seccomp mode without a name", change: both(func(t *posture.Thread) { t.SeccompMode.Value = 3 }), want: closedFilters(want{"seccomp.mode": unknown})},
 	{name: "seccomp unreadable", change: file(func(t *posture.Thread) { t.SeccompMode = unreadable[int]() }), want: alone(want{"seccomp.mode": unknown})},
 
 	// one thread of several
@@ -227,9 +261,9 @@ var holes = []hole{
 		want: want{"capabilities.permitted": gap, "threads.uniform": gap}, says: "thread 11", tids: []int{11}},
 	{name: "one thread with saved uid 0", threads: 2, change: one(uid(func(i *posture.IDs) { i.Saved = mapped(0) })),
 		want: want{"identity.uid": gap, "threads.uniform": gap}, says: "thread 11", tids: []int{11}},
-	{name: "one thread without seccomp", threads: 2, change: one(func(t *posture.Thread) { t.SeccompMode.Value, t.SeccompFilters.Value = 0, 0 }),
-		want: want{"seccomp.mode": gap, "threads.uniform": gap}, tids: []int{11}},
-	{name: "one thread with another filter", threads: 2, change: one(func(t *posture.Thread) { t.SeccompFilters.Value = 2 }), want: want{"threads.uniform": gap}, says: "Seccomp_filters", tids: []int{11}},
+	{name: "one thread without seccomp", threads: 2, change: one(noFilter),
+		want: openFilters(want{"threads.uniform": gap}), tids: []int{11}},
+	{name: "one thread with more filters", threads: 2, ask: unasked, change: func(p *posture.Process) { apart(p, 11).SeccompFilters.Value = 2; unread(p) }, want: want{"threads.uniform": gap}, says: "Seccomp_filters", tids: []int{11}},
 	{name: "one thread with less", threads: 2, change: func(p *posture.Process) {
 		both(func(t *posture.Thread) { t.Groups.Value = []posture.ID{mapped(1000)} })(p)
 		apart(p, 11)
@@ -244,27 +278,35 @@ var holes = []hole{
 	{name: "groups in another order", threads: 2, change: one(func(t *posture.Thread) { t.Groups.Value = []posture.ID{mapped(44), mapped(1000), mapped(44)} }), want: want{}},
 	{name: "filters not counted, seccomp disabled", threads: 2, change: func(p *posture.Process) {
 		p.Kernel = p.Kernel[:1]
-		both(func(t *posture.Thread) { t.SeccompMode.Value, t.SeccompFilters = 0, absent[int]() })(p)
-	}, want: want{"seccomp.mode": gap}},
-	{name: "filters not counted", threads: 2, change: func(p *posture.Process) { p.Classes[0].SeccompFilters = absent[int]() }, want: want{"threads.uniform": unknown}},
+		both(func(t *posture.Thread) { noFilter(t); t.SeccompFilters = absent[int]() })(p)
+	}, want: openFilters(want{})},
+	{name: "filters not counted", threads: 2, ask: unasked, change: func(p *posture.Process) { p.Classes[0].SeccompFilters = absent[int](); unread(p) }, want: want{"threads.uniform": unknown}},
+	{name: "filters not counted, and read", threads: 2, change: func(p *posture.Process) { p.Classes[0].SeccompFilters = absent[int]() }, want: want{}},
+	{name: "one thread with another filter", threads: 2, change: one(func(t *posture.Thread) { t.Filters.Value.Digest = "0dd" }),
+		want: want{"threads.uniform": gap}, says: "thread 11 differs from the thread group leader in filters 0dd instead of 5e1f", tids: []int{11}},
+	{name: "filters that have no digest", threads: 2, change: both(func(t *posture.Thread) { t.Filters.Value.Digest = "" }), want: want{"threads.uniform": unknown}},
+	{name: "the filters of one thread not read", threads: 2, ask: unasked, change: one(func(t *posture.Thread) { t.Filters = unreadable[posture.Filters]() }), want: want{}},
 	{name: "the leader has ended", threads: 2, change: func(p *posture.Process) { p.PID = 9 }, want: want{}},
-	{name: "the leader has ended, and others differ", threads: 2, change: func(p *posture.Process) {
+	{name: "the leader has ended, and others differ", threads: 2, ask: unasked, change: func(p *posture.Process) {
 		apart(p, 11).SeccompFilters.Value = 2
+		unread(p)
 		p.PID = 9
 	}, want: want{"threads.uniform": gap}, says: "thread 11 differs from thread 10, the lowest one alive (the thread group leader has ended)", tids: []int{11}},
 	{name: "the leader has ended, and of one thread a fact is not known", threads: 2, change: func(p *posture.Process) {
 		apart(p, 11).Groups = unreadable[[]posture.ID]()
 		p.PID = 9
 	}, want: want{"threads.uniform": unknown, "identity.groups": unknown}, tids: []int{11}},
-	{name: "the leader has ended, and of the lowest thread a fact is not known", threads: 2, change: func(p *posture.Process) {
+	{name: "the leader has ended, and of the lowest thread a fact is not known", threads: 2, ask: unasked, change: func(p *posture.Process) {
 		p.Classes[0].SeccompFilters = absent[int]()
 		apart(p, 11)
+		unread(p)
 		p.PID = 9
 	}, want: want{"threads.uniform": unknown}},
 	{name: "no leader, and not all threads were read", threads: 2, ask: uniformOnly, change: func(p *posture.Process) { p.PID, p.Threads.Value = 9, 3 },
 		want: want{"threads.uniform": unknown}, says: "leader could not be read: only 2 of 3"},
 	{name: "no leader, not all threads were read, and others differ", threads: 2, ask: uniformOnly, change: func(p *posture.Process) {
 		apart(p, 11).SeccompFilters.Value = 2
+		unread(p)
 		p.PID, p.Threads = 9, unreadable[int]()
 	}, want: want{"threads.uniform": gap}, says: "thread 11 differs from thread 10 in"},
 	{name: "a capability that capget(2) alone shows", threads: 2, change: func(p *posture.Process) { p.Kernel[1].Caps.Permitted.Value = capSysAdmin },
@@ -292,14 +334,14 @@ var holes = []hole{
 	}, want: want{}},
 	{name: "uid 0 of another process", ask: execOnly, change: file(func(t *posture.Thread) {
 		t.UID.Value, t.Caps.Bounding.Value, t.NoNewPrivs.Value = sameIDs(0), capSysAdmin, false
-	}), want: want{"capabilities.exec": unknown, "contradiction": unknown}},
+	}), want: want{"capabilities.exec": unknown}},
 	{name: "uid 0 with ambient, of another process", ask: execOnly, change: file(func(t *posture.Thread) {
 		t.UID.Value, t.Caps.Bounding.Value, t.Caps.Ambient.Value, t.NoNewPrivs.Value = sameIDs(0), capSysAdmin, capChown, false
-	}), want: want{"capabilities.exec": gap, "contradiction": unknown}},
-	{name: "uid 0 of another process, nothing to gain", ask: execOnly, change: file(func(t *posture.Thread) { t.UID.Value = sameIDs(0) }), want: want{"contradiction": unknown}},
+	}), want: want{"capabilities.exec": gap}},
+	{name: "uid 0 of another process, nothing to gain", ask: execOnly, change: file(func(t *posture.Thread) { t.UID.Value = sameIDs(0) }), want: want{}},
 	{name: "user without no_new_privs, bounding set", ask: execOnly, change: file(func(t *posture.Thread) { t.Caps.Bounding.Value, t.NoNewPrivs.Value = capSysAdmin, false }),
-		want: want{"capabilities.exec": unknown, "contradiction": unknown}},
-	{name: "user without no_new_privs, nothing in the bounding set", ask: execOnly, change: file(func(t *posture.Thread) { t.NoNewPrivs.Value = false }), want: want{"contradiction": unknown}},
+		want: want{"capabilities.exec": unknown}},
+	{name: "user without no_new_privs, nothing in the bounding set", ask: execOnly, change: file(func(t *posture.Thread) { t.NoNewPrivs.Value = false }), want: want{}},
 	{name: "uid 0, and other threads' securebits", threads: 2, ask: execOnly, change: func(p *posture.Process) {
 		both(func(t *posture.Thread) {
 			t.UID.Value, t.Caps.Bounding.Value, t.NoNewPrivs.Value = sameIDs(0), capSysAdmin, false
@@ -353,21 +395,29 @@ var holes = []hole{
 	}, ask: func(pol *policy.Policy) { pol.Process.Capabilities.Exec, pol.Process.Capabilities.Ambient = nil, nil },
 		want: want{"contradiction execve": gap, "capabilities.exec": report.Skipped, "capabilities.ambient": report.Skipped}},
 
+	{name: "the filters alone have two sources", change: mute, want: alone(want{})},
+	{name: "other filters than the kernel counts", change: func(p *posture.Process) { p.Classes[0].SeccompFilters.Value = 2 },
+		want: closedFilters(want{"contradiction filters": gap}), says: "1 filters were read"},
+	{name: "no filter read, and one that the kernel shows", change: func(p *posture.Process) { p.Classes[0].Filters.Value = posture.Filters{} },
+		want: closedFilters(want{"contradiction filters": gap})},
+	{name: "a filter read, and none that the kernel shows", change: both(func(t *posture.Thread) { t.SeccompMode.Value, t.SeccompFilters.Value = 0, 0 }),
+		want: closedFilters(want{"contradiction filters": gap, "seccomp.mode": gap})},
+
 	{name: "one source that is in both places", change: func(p *posture.Process) {
 		p.Classes[0].Thread = p.Kernel[0]
 		p.AfterExec = unreadable[posture.CapSets]()
-	}, want: want{"contradiction": unknown}},
+	}, ask: unasked, want: want{"contradiction": unknown}},
 
 	// threads that were not seen
 	{name: "the thread set never stood still", threads: 2, change: func(p *posture.Process) { p.Threads = unreadable[int]() },
-		ask: func(pol *policy.Policy) { noBounds(pol) },
+		ask: func(pol *policy.Policy) { noBounds(pol); unasked(pol) },
 		want: want{"identity.uid": unknown, "identity.gid": unknown, "identity.groups": unknown, "capabilities.effective": unknown, "capabilities.permitted": unknown,
 			"capabilities.inheritable": unknown, "capabilities.ambient": unknown, "privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown,
 			"capabilities.bounding": report.Skipped, "capabilities.exec": report.Skipped}},
 	{name: "fewer threads read than there are", threads: 2, change: func(p *posture.Process) { p.Threads.Value = 3 },
-		want: want{"identity.uid": unknown, "identity.gid": unknown, "identity.groups": unknown, "capabilities.effective": unknown, "capabilities.permitted": unknown,
+		want: closedFilters(want{"identity.uid": unknown, "identity.gid": unknown, "identity.groups": unknown, "capabilities.effective": unknown, "capabilities.permitted": unknown,
 			"capabilities.inheritable": unknown, "capabilities.ambient": unknown, "capabilities.bounding": unknown, "capabilities.exec": unknown,
-			"privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown}},
+			"privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown})},
 	{name: "the calling thread alone, by system calls", change: func(p *posture.Process) {
 		p.Classes, p.Threads = nil, unreadable[int]()
 		p.Kernel[0].Caps.Permitted.Value = capSysAdmin
@@ -378,7 +428,7 @@ var holes = []hole{
 
 // TestHoles: each hole is found by the checks that ought to, and by no other.
 func TestHoles(t *testing.T) {
-	for _, h := range holes {
+	for _, h := range slices.Concat(holes, filterHoles, scanHoles) {
 		t.Run(h.name, func(t *testing.T) {
 			p, pol := h.make()
 			findings := checks.Run(p, pol)

@@ -28,7 +28,10 @@ func everything() *policy.Policy {
 			},
 			Securebits: &policy.Securebits{Set: names.SecbitNoroot}, NoNewPrivileges: true, UniformThreads: true,
 		},
-		Seccomp:     policy.Seccomp{Mode: policy.ModeFilter},
+		Seccomp: policy.Seccomp{
+			Mode: policy.ModeFilter, Enforcing: true, Deny: []string{"mount", "ptrace"},
+			Allow: &[]string{"read", "write", "exit_group", "futex"}, Architectures: []string{"x86-64"},
+		},
 		Filesystem:  policy.Filesystem{Root: policy.Root{NotHost: true, NotChroot: true, ReadOnly: true}},
 		Descriptors: policy.Descriptors{NoneOutsideRoot: true},
 	}
@@ -55,6 +58,9 @@ func sameIDs(n uint32) posture.IDs {
 
 func status(tid int) string { return fmt.Sprintf("/proc/10/task/%d/status", tid) }
 
+// confinedFilters are shared: no test may change what they hold.
+var confinedFilters = allowList(served).fetched()
+
 // thread is a confined thread, as one source shows it.
 func thread(tid int, source string) posture.Thread {
 	return posture.Thread{
@@ -72,6 +78,7 @@ func thread(tid int, source string) posture.Thread {
 		NoNewPrivs:     fact(true, source, "NoNewPrivs"),
 		SeccompMode:    fact(2, source, "Seccomp"),
 		SeccompFilters: fact(1, source, "Seccomp_filters"),
+		Filters:        confinedFilters,
 	}
 }
 
@@ -92,6 +99,7 @@ func confined(threads int) *posture.Process {
 		}, "/proc/10/fd", "descriptors"),
 		LastCapability: fact(40, "prctl(2)", "last"),
 		AfterExec:      fact(posture.CapSets{}, "a child", "sets"),
+		ABIs:           abisAMD64(),
 	}
 	class := posture.Class{Thread: thread(10, status(10))}
 	for i := range threads {
@@ -99,7 +107,7 @@ func confined(threads int) *posture.Process {
 		class.TIDs = append(class.TIDs, tid)
 		if i == 0 {
 			k := thread(tid, "system calls")
-			k.SeccompFilters = posture.Fact[int]{}
+			k.SeccompFilters, k.Filters = posture.Fact[int]{}, posture.Fact[posture.Filters]{}
 			k.Securebits = fact(names.SecbitNoroot, "prctl(PR_GET_SECUREBITS)", "securebits")
 			p.Kernel = append(p.Kernel, k)
 		} else {

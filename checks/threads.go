@@ -79,7 +79,7 @@ func incomplete(threads *posture.Fact[int], seen int) string {
 // adds says whether the kernel's answers k say anything that the class does
 // not: for most threads they only confirm it.
 func adds(class, k *posture.Thread) bool {
-	if class == nil || k.Securebits.State == posture.Known {
+	if class == nil || k.Securebits.State == posture.Known || k.Filters.State == posture.Known {
 		return true
 	}
 	for f := range comparedFacts {
@@ -103,6 +103,9 @@ func over(class, k *posture.Thread) *posture.Thread {
 			f.lay(&t, k)
 		}
 	}
+	if k.Filters.State == posture.Known {
+		t.Filters = k.Filters
+	}
 	// No file shows these two: whatever the kernel said of them is all there is.
 	t.Securebits, t.Dumpable = k.Securebits, k.Dumpable
 	return &t
@@ -123,6 +126,19 @@ type threadCheck struct {
 	gap [3]string
 	// brief has the sentence name only some of the capabilities observed.
 	brief bool
+	// say, where it is set, makes the whole sentence instead: who it is about,
+	// and what was observed of them, or why that is not known.
+	say func(status report.Status, who, observed string) string
+	// show, where it is set, is the evidence for one posture instead of facts.
+	show func(*posture.Thread) []report.Evidence
+}
+
+// sentence returns what say makes, or plain.
+func (c *threadCheck) sentence(status report.Status, who, observed, plain string) string {
+	if c.say == nil {
+		return plain
+	}
+	return c.say(status, who, observed)
 }
 
 // tally collects the views that gave one answer, from the last to the first.
@@ -198,8 +214,9 @@ func (c *threadCheck) addGap(out *results, a *audited, t *tally) *report.Finding
 	if c.brief {
 		sentence = short(observed)
 	}
-	f := out.add(c.id, report.Gap, c.expected, observed, c.gap[0]+who+c.gap[1]+sentence+c.gap[2])
-	f.Threads, f.Evidence = tids, t.evidence(c.facts)
+	f := out.add(c.id, report.Gap, c.expected, observed,
+		c.sentence(report.Gap, who, observed, c.gap[0]+who+c.gap[1]+sentence+c.gap[2]))
+	f.Threads, f.Evidence = tids, t.evidence(c)
 	return f
 }
 
@@ -209,17 +226,20 @@ func (c *threadCheck) addUnknown(out *results, a *audited, t *tally) *report.Fin
 	evidence := seen(&a.Threads.Origin)
 	if len(t.tids) > 0 {
 		tids, who = a.holdsFor(t.tids)
-		why, evidence = t.words(), t.evidence(c.facts)
+		why, evidence = t.words(), t.evidence(c)
 	}
-	f := out.add(c.id, report.Unknown, c.expected, "unknown", c.thing+" of "+who+" is not known: "+why)
+	f := out.add(c.id, report.Unknown, c.expected, "unknown",
+		c.sentence(report.Unknown, who, why, c.thing+" of "+who+" is not known: "+why))
 	f.Threads, f.Evidence = tids, evidence
 	return f
 }
 
 func (c *threadCheck) addPass(out *results, a *audited, t *tally) *report.Finding {
-	f := out.add(c.id, report.Pass, c.expected, t.words(), c.thing+" of "+a.who(a.all)+" is within what the policy allows")
+	who, observed := a.who(a.all), t.words()
+	f := out.add(c.id, report.Pass, c.expected, observed,
+		c.sentence(report.Pass, who, observed, c.thing+" of "+who+" is within what the policy allows"))
 	t.views = t.views[len(t.views)-1:]
-	f.Evidence = t.evidence(c.facts)
+	f.Evidence = t.evidence(c)
 	return f
 }
 
@@ -229,10 +249,14 @@ func (t *tally) words() string {
 	return listed(t.observed, "; ")
 }
 
-func (t *tally) evidence(facts []fact) []report.Evidence {
+func (t *tally) evidence(c *threadCheck) []report.Evidence {
 	var e evidenceGroups
 	for i := len(t.views) - 1; i >= 0; i-- {
-		e.add(seenOf(facts, t.views[i]))
+		if c.show != nil {
+			e.add(c.show(t.views[i]))
+		} else {
+			e.add(seenOf(c.facts, t.views[i]))
+		}
 	}
 	return e.bounded()
 }

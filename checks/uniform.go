@@ -12,9 +12,10 @@ import (
 const uniformID = "threads.uniform"
 
 // uniformThreads checks that every thread has the credentials of the thread
-// group leader, its seccomp mode and its number of filters: nothing shows one
-// thread what the filters of another are. Credentials are a thread's own for
-// the kernel: credentials(7), nptl(7).
+// group leader, its seccomp mode and its filters: the same ones where they were
+// read of both, and else as many, since from inside nothing shows one thread
+// what the filters of another are. Credentials are a thread's own for the
+// kernel: credentials(7), nptl(7).
 func uniformThreads(out *results, a *audited, pol *policy.Policy) {
 	if !pol.Process.UniformThreads {
 		out.skip(uniformID)
@@ -120,6 +121,8 @@ func compareClass(ref *posture.Thread, class *threads) *difference {
 	for f := range comparedFacts {
 		switch {
 		case f == factFilterCount && withoutFilters(ref) && withoutFilters(class.Thread):
+		case f == factFilterCount && bothFetched(ref, class.Thread) && !(f.known(ref) && f.known(class.Thread)):
+			// They are compared below, which tells more than their number.
 		case !f.known(class.Thread):
 			d.cannot(whyNot(f.of(class.Thread), f.name()))
 		case !f.known(ref):
@@ -130,7 +133,37 @@ func compareClass(ref *posture.Thread, class *threads) *difference {
 			d.cannot(f.name() + ": an id that may not be mapped in its user namespace looks like any other such id")
 		}
 	}
+	d.compareFilters(ref, class.Thread)
 	return d
+}
+
+// bothFetched says that the filters of both threads were read.
+func bothFetched(a, b *posture.Thread) bool {
+	return a.Filters.State == posture.Known && b.Filters.State == posture.Known
+}
+
+// compareFilters compares by digest what was read of both.
+func (d *difference) compareFilters(ref, class *posture.Thread) {
+	if !bothFetched(ref, class) {
+		return
+	}
+	want, got := &ref.Filters.Value, &class.Filters.Value
+	switch {
+	case (want.Digest == "") != (len(want.Programs) == 0) || (got.Digest == "") != (len(got.Programs) == 0):
+		d.cannot("filters: they were read, and have no digest to compare")
+	case want.Digest != got.Digest || len(want.Programs) != len(got.Programs):
+		d.fields = append(d.fields, "filters "+digestWords(got)+" instead of "+digestWords(want))
+		d.evidence = append(d.evidence, seen(&ref.Filters.Origin, &class.Filters.Origin)...)
+	}
+}
+
+// digestWords are enough of a digest to tell two apart.
+func digestWords(f *posture.Filters) string {
+	const enough = 12
+	if f.Digest == "" {
+		return "none"
+	}
+	return f.Digest[:min(len(f.Digest), enough)]
 }
 
 // compareKernel compares one thread's answers by system calls with the
@@ -201,10 +234,32 @@ func uniformUnknown(out *results, a *audited, unknown []*difference, why string)
 	}
 }
 
-// uniform does not say that the filters are the same: two different ones that
-// are equal in number cannot be told apart.
+// uniform says of the filters only what was compared: two different ones that
+// are equal in number cannot be told apart unless they were read.
 func uniform(out *results, a *audited, ref *reference, observed string) {
+	words, limit := "number of filters", ""
+	switch missing := a.notFetched(); {
+	case missing == nil:
+		words = "filters"
+	case len(a.all) == 1, withoutFilters(ref.Thread):
+	default:
+		limit = "; whether equally many filters are also the same ones is not known"
+		if missing.Err != "" {
+			limit += ": " + missing.Err
+		}
+	}
 	f := out.add(uniformID, report.Pass, ref.expected(), observed,
-		a.who(a.all)+" of the process: ids, groups, capability sets, no_new_privs, seccomp mode and number of filters are those of "+ref.name)
+		a.who(a.all)+" of the process: ids, groups, capability sets, no_new_privs, seccomp mode and "+words+" are those of "+ref.name+limit)
 	f.Evidence = seen(&a.Threads.Origin)
+}
+
+// notFetched says why the filters of some thread were not read; nil where those
+// of all were, and so were compared.
+func (a *audited) notFetched() *posture.Origin {
+	for i := range a.Classes {
+		if o := &a.Classes[i].Filters.Origin; o.State != posture.Known {
+			return o
+		}
+	}
+	return nil
 }
