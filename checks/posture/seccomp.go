@@ -49,7 +49,7 @@ func (a Action) Denies() bool { return a >= ActionKillProcess && a <= ActionErrn
 // is a known value with no Programs.
 type Filters struct {
 	// Digest tells one list of filters from another: the SHA-256 of their
-	// instructions in hexadecimal, empty for no filter.
+	// lengths and instructions in hexadecimal, empty for no filter.
 	Digest string
 	// Programs are the filters as the kernel gave them, struct sock_filter in
 	// host byte order, in the order of their installation.

@@ -20,6 +20,9 @@ type Options struct {
 	Descriptors bool
 	// Root: a policy asks for the root directory.
 	Root bool
+	// Filters: seccomp filters are asked for. PID stops each thread that has
+	// any for less than a millisecond to read them; Self cannot read any.
+	Filters bool
 }
 
 // Errors of processes that cannot be audited. They come wrapped with the pid.

@@ -38,20 +38,9 @@ func observe(ctx context.Context, pid int, o Options) (*posture.Process, error) 
 	if err := a.open(held); err != nil {
 		return nil, a.ended(err, held)
 	}
-	var earlier readings
-	for range maxReadings {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		earlier.keep(a.p)
-		if err := a.otherThreads(); err != nil {
-			return nil, a.ended(err, held)
-		}
-		if agree(a.p) {
-			break
-		}
+	if err := a.settleThreads(); err != nil {
+		return nil, a.ended(err, held)
 	}
-	earlier.unsettle(a.p)
 	a.surroundings()
 	if err := a.still(held); err != nil {
 		return nil, err
@@ -104,6 +93,36 @@ func (a *collector) open(held int) error {
 	if a.stat.Zombie() && a.stat.Threads <= 1 {
 		return ErrZombie
 	}
+	return nil
+}
+
+// settleThreads reads the threads, with their filters where these are asked
+// for, until all sources agree.
+func (a *collector) settleThreads() error {
+	var earlier readings
+	var filters *filterReader
+	if a.o.Filters {
+		filters = newFilterReader(a)
+		a.mark = filters.mark
+	}
+	for range maxReadings {
+		if err := a.ctx.Err(); err != nil {
+			return err
+		}
+		earlier.keep(a.p)
+		if err := a.otherThreads(); err != nil {
+			return err
+		}
+		if agree(a.p) && (filters == nil || filters.settled()) {
+			break
+		}
+	}
+	earlier.unsettle(a.p)
+	if filters == nil {
+		a.ownFilters()
+		return nil
+	}
+	filters.fill()
 	return nil
 }
 

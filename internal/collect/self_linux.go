@@ -30,8 +30,12 @@ type collector struct {
 	noTask error
 	// tools are descriptors that the audit holds beside those.
 	tools []int
-	buf   procfs.Buffer
-	stat  procfs.Stat
+	// set is the threads as they were read last.
+	set *threadSet
+	// mark tells more of a thread than its status does, or is nil.
+	mark func(tid int) string
+	buf  procfs.Buffer
+	stat procfs.Stat
 }
 
 // Self observes the calling process. The caller has locked the calling
@@ -111,6 +115,7 @@ func (a *collector) selfThreads() error {
 	earlier.unsettle(a.p)
 	a.withoutProc()
 	a.ownAnswers()
+	a.ownFilters()
 	return nil
 }
 
@@ -121,6 +126,7 @@ func (a *collector) readThreads() (*threadSet, error) {
 		return nil, nil
 	}
 	set := newThreadSet(a.c, a.task, a.p.PID, &a.buf)
+	a.set, set.mark = set, a.mark
 	if err := set.read(a.ctx); err != nil {
 		return nil, err
 	}

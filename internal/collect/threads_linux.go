@@ -34,6 +34,8 @@ type threadSet struct {
 	// missing counts how often a listed thread was not found.
 	missing map[int]int
 	count   posture.Fact[int]
+	// mark tells more of a thread than its status does, or is nil.
+	mark func(tid int) string
 
 	buf   *procfs.Buffer
 	lines procfs.Lines
@@ -144,6 +146,16 @@ func (t *threadSet) counted() bool {
 	return err != nil || st.Nlink < 3 || int(st.Nlink)-2 == len(t.list)
 }
 
+// grown lists the threads again, and says whether there is one that was not
+// read.
+func (t *threadSet) grown() bool {
+	list, err := t.task.Numbers(t.buf, nil)
+	return err == nil && slices.ContainsFunc(list, func(tid int) bool {
+		_, found := t.find(tid)
+		return !found
+	})
+}
+
 // settle drops the threads that have ended since they were read.
 func (t *threadSet) settle() {
 	classes := t.classes[:0]
@@ -198,6 +210,9 @@ func (t *threadSet) add(tid int, data []byte, name string) {
 		return
 	}
 	key, classable := l.AppendPosture(t.key[:0])
+	if t.mark != nil {
+		key = append(key, t.mark(tid)...)
+	}
 	t.key = key
 	gotTID, gotPID, ok := l.IDs()
 	if classable && (!ok || gotTID != tid || gotPID != t.pid) {

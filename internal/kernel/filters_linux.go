@@ -284,6 +284,9 @@ func (a *filterAttempt) read() error {
 		if t.stops != before {
 			turn = now
 		}
+		if now.Sub(turn) > stopWait/20 {
+			t.patient()
+		}
 		switch {
 		case t.over && t.errno == 0:
 			return nil

@@ -17,9 +17,10 @@ const (
 	// enough below a millisecond for what comes before and after.
 	turnNanos = 300_000
 	// pollNanos is slept between two looks at a thread that has not stopped,
-	// polls of them in a turn.
-	pollNanos = 10_000
-	polls     = 50
+	// polls of them in a turn; slowPollNanos where it does not do so at once.
+	pollNanos     = 10_000
+	slowPollNanos = 100_000
+	polls         = 50
 )
 
 // tracee is a thread that the calling thread traces, and what is read of it.
@@ -79,12 +80,19 @@ func (t *tracee) ptrace(request, addr, data uintptr) (uintptr, syscall.Errno) {
 
 // seize attaches, which does not stop the thread.
 func (t *tracee) seize() syscall.Errno {
-	// Timers of this thread are exact; it does not live long.
+	// This thread does not live long: its timers are exact, and where it may it
+	// goes before others, so that on a busy machine the thread does not stand
+	// still for as long as the tracer waits for a processor.
 	_, _, _ = unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0, 0, 0, 0)
+	priority := int32(1)
+	_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_FIFO|unix.SCHED_RESET_ON_FORK, uintptr(unsafe.Pointer(&priority)))
 	t.pause, t.full = unix.NsecToTimespec(pollNanos), ^uint64(0)
 	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, t.tid, 0, 0, 0, 0)
 	return errno
 }
+
+// patient makes the looks at the thread fewer.
+func (t *tracee) patient() { t.pause = unix.NsecToTimespec(slowPollNanos) }
 
 // turn waits a little for the thread to stop. Where it does, it reads, and lets
 // the thread go on: for good, or for a while where there is more to read.
