@@ -262,7 +262,7 @@ func compareWhole(t *testing.T, r *rand.Rand, ip uint64, seen map[effect]int) {
 				want, got := predicted(ret, false), observed(b.Outcome(tr.calls[k]))
 				seen[got]++
 				if got != want {
-					t.Errorf("%s, want %s, %#x; %+v\n%s%+v", got, want, ret, b.Outcome(tr.calls[k]), listing(tr.program), tr.data[k])
+					t.Errorf("%s, want %s, %#x; %+v\n%s%+v", got, want, ret, b.Outcome(tr.calls[k]), text(tr.program), tr.data[k])
 				}
 				if got == dead {
 					break

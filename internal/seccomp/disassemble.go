@@ -22,7 +22,7 @@ func Disassemble(w io.Writer, p Program, abis []names.ABI) error {
 		out = pad(out, width-len(strconv.Itoa(pc)))
 		out = strconv.AppendInt(out, int64(pc), 10)
 		out = append(out, "  "...)
-		out = in.append(out, pc)
+		out = in.append(out, pc, width)
 		if notes[pc] != "" {
 			out = pad(out, max(2, noteColumn-(len(out)-start)))
 			out = append(append(out, "; "...), notes[pc]...)
@@ -61,8 +61,9 @@ var mnemonics = [256]string{
 	opRetK: "ret", opRetA: "ret",
 }
 
-// append writes the instruction that stands at offset pc.
-func (in Instruction) append(out []byte, pc int) []byte {
+// append writes the instruction that stands at offset pc of a program whose
+// offsets are width characters wide.
+func (in Instruction) append(out []byte, pc, width int) []byte {
 	form := in.form()
 	if form == formUnknown {
 		out = append(append(out, ".code "...), hex(uint32(in.Code))...)
@@ -80,7 +81,9 @@ func (in Instruction) append(out []byte, pc int) []byte {
 	out = append(out, operand...)
 	if form == formBranchK || form == formBranchX {
 		out = pad(out, max(2, operandColumn+targetColumn-(len(out)-start)))
-		out = append(append(out, "jt "...), target(pc, uint32(in.JT))...)
+		yes := target(pc, uint32(in.JT))
+		out = append(append(out, "jt "...), yes...)
+		out = pad(out, width-len(yes))
 		out = append(append(out, "  jf "...), target(pc, uint32(in.JF))...)
 	}
 	return out

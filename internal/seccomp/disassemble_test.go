@@ -55,12 +55,15 @@ var realShape = Program{
 	{Code: opRetK, K: 0x7ffd0000},
 }
 
-// listed are programs that a golden file shows.
-var listed = []struct {
+// listing is a golden file, and what it shows.
+type listing struct {
 	file string
 	p    Program
 	abis []names.ABI
-}{
+}
+
+// listed are programs that a golden file shows.
+var listed = []listing{
 	{"libseccomp-shape.txt", realShape, names.ABIs("amd64")},
 	{"two-abis.txt", Program{
 		{Code: opLdAbs, K: offsetArch},
@@ -106,8 +109,26 @@ var listed = []struct {
 	{"empty.txt", nil, nil},
 }
 
+// realFilters are those that real programs loaded, as ptrace(2) read them.
+var realFilters = []string{"chronyd-amd64", "docker-default-amd64", "firejail-amd64-0", "firejail-amd64-1"}
+
 func TestDisassemble(t *testing.T) {
-	for _, c := range listed {
+	all := listed
+	for _, name := range realFilters {
+		raw, err := os.ReadFile("testdata/" + name + ".bpf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Decode(raw)
+		if err == nil {
+			err = p.Validate()
+		}
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		all = append(all, listing{name + ".txt", p, names.ABIs("amd64")})
+	}
+	for _, c := range all {
 		var b strings.Builder
 		if err := Disassemble(&b, c.p, c.abis); err != nil {
 			t.Error(err)
@@ -173,7 +194,7 @@ func meant(in Instruction) Instruction {
 	return Instruction{Code: in.Code, K: in.K}
 }
 
-var lineShape = regexp.MustCompile(`^ *(\d+)  (\.code|\w+)(?: +(#?0x[0-9a-f]+|\[\d+\]|M\[\d+\]|\d+|x|a|len))?(?: +jt (\d+)  ?jf (\d+))?(?: k (0x[0-9a-f]+))?(?: +; .+)?$`)
+var lineShape = regexp.MustCompile(`^ *(\d+)  (\.code|\w+)(?: +(#?0x[0-9a-f]+|\[\d+\]|M\[\d+\]|\d+|x|a|len))?(?: +jt (\d+) +jf (\d+))?(?: k (0x[0-9a-f]+))?(?: +; .+)?$`)
 
 // assemble reads a line of a listing back.
 func assemble(t *testing.T, pc int, line string) Instruction {

@@ -113,7 +113,7 @@ func (b *bench) run(read func()) {
 func (b *bench) loaded(s child.Step, p Program) {
 	b.t.Helper()
 	if o := b.Outcome(s); !o.OK() {
-		b.t.Fatalf("the kernel refused a filter: %+v\n%s", o, listing(p))
+		b.t.Fatalf("the kernel refused a filter: %+v\n%s", o, text(p))
 	}
 }
 
@@ -163,8 +163,8 @@ func instructionPointer(t testing.TB) uint64 {
 	return ip
 }
 
-// listing is the program as a failure prints it.
-func listing(p Program) string {
+// text is the program as a failure prints it.
+func text(p Program) string {
 	var w textWriter
 	if err := Disassemble(&w, p, names.ABIs(runtime.GOARCH)); err != nil {
 		return err.Error()

@@ -131,7 +131,7 @@ func (b *bench) compare(tr *trial, seen *coverage) {
 		if killed(o) {
 			seen.killed++
 			if want != RetKillThread || plain != 0 {
-				t.Errorf("the kernel killed the caller, Run returns %#x, %#x by itself\n%s%+v", want, plain, listing(tr.wrapped), c.data)
+				t.Errorf("the kernel killed the caller, Run returns %#x, %#x by itself\n%s%+v", want, plain, text(tr.wrapped), c.data)
 			}
 			return // the unit ended here
 		}
@@ -141,7 +141,7 @@ func (b *bench) compare(tr *trial, seen *coverage) {
 		}
 		slice := sliceMark | plain>>(sliceBits*(i%slices32))&(sliceMark-1)
 		if got := RetErrno | uint32(errnoOf(o)); !o.Made || got != want || got != RetErrno|slice {
-			t.Errorf("%+v: the kernel has %#x, Run returns %#x, and %#x by itself\n%s%+v", o, got, want, plain, listing(tr.wrapped), c.data)
+			t.Errorf("%+v: the kernel has %#x, Run returns %#x, and %#x by itself\n%s%+v", o, got, want, plain, text(tr.wrapped), c.data)
 			return
 		}
 	}

@@ -77,7 +77,7 @@ func (g *gate) compare(p Program) {
 	g.t.Helper()
 	err := p.Validate()
 	if loads := g.loads(p); loads != (err == nil) {
-		g.t.Fatalf("the kernel would load it: %v; Validate: %v\n%s", loads, err, listing(p))
+		g.t.Fatalf("the kernel would load it: %v; Validate: %v\n%s", loads, err, text(p))
 	}
 	var invalid *InvalidError
 	if err != nil && (!errors.As(err, &invalid) || invalid.Offset >= len(p) || invalid.Why == "") {
