@@ -56,9 +56,7 @@ const scratchWords = 16
 // Parts of a code.
 const (
 	classMask = 0x07
-	classALU  = 0x04
 	classJmp  = 0x05
-	opMask    = 0xf0
 	sourceX   = 0x08
 )
 
