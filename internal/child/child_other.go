@@ -5,6 +5,7 @@ package child
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // errSystem is what every call returns where children cannot be made this way.
@@ -17,7 +18,12 @@ var ErrNoChild = errors.New("child: no child could be made")
 var ErrDeadline = errors.New("child: deadline exceeded")
 
 // Options say how a program is run.
-type Options struct{ Filtered bool }
+type Options struct {
+	Filtered bool
+	Children int
+	Stall    time.Duration
+	Exits    bool
+}
 
 type prologue struct{}
 

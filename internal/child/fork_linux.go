@@ -53,7 +53,7 @@ func run(a *area) {
 		}
 		a.cursor = i
 		next := i + 1
-		if s.flags&skip == 0 {
+		if s.flags&skip == 0 && (s.flags&InSession == 0 || inSession(a)) {
 			ret, errno := enter(a, s)
 			if errno == 0 && ret == 0 && s.flags&Fork != 0 {
 				inner = forked(a)
@@ -78,6 +78,11 @@ func run(a *area) {
 				s.ret, s.errno, s.state = ret, uint32(errno), stateDone
 			}
 		}
+		if s.flags&(Must|Masked) != 0 && !held(a, s) {
+			a.failed = i + 1
+			i = a.end
+			break
+		}
 		i = next
 		if spent && i > a.prolog && a.steps[(i-1)&(maxSteps-1)].flags&end != 0 {
 			break
@@ -90,6 +95,32 @@ func run(a *area) {
 	a.done = 1
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&a.done)), futexWake, 1, 0, 0, 0)
 	leave()
+}
+
+// inSession says that the kernel gave this child a session: a filter can
+// answer with 0, and not with an id.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func inSession(a *area) bool {
+	s := &a.steps[a.setsid&(maxSteps-1)]
+	return s.state == stateDone && s.errno == 0 && s.ret != 0
+}
+
+// held says that a step did what the rest of the program relies on. One with
+// Masked has to be refused now, and that proves something only where the same
+// call was answered by the kernel in the prologue of this very child.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func held(a *area, s *step) bool {
+	if s.flags&Must != 0 {
+		return s.state == stateDone && s.errno == 0 && s.ret == 0
+	}
+	control := &a.steps[a.getpid&(maxSteps-1)]
+	return control.state == stateDone && control.errno == 0 && control.ret != 0 && s.state == stateDone && uintptr(s.errno) == s.spendsIf
 }
 
 // forked tells a grandchild from a child whose filter answered 0 without
@@ -121,8 +152,8 @@ func enter(a *area, s *step) (uintptr, syscall.Errno) {
 			args[k] = a.steps[args[k]&(maxSteps-1)].ret
 		}
 	}
-	if s.flags&Int80 != 0 {
-		return int80(s.nr)
+	if s.flags&(Int80|Frame|Leaves) != 0 {
+		return bare(a, s, &args)
 	}
 	ret, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])
 	return ret, errno

@@ -17,6 +17,10 @@ import (
 const (
 	maxSteps = 1024
 	maxData  = 32 << 10
+	// stackSize holds the largest signal frame: some 11 KiB with AMX.
+	// Pages that nobody touches cost nothing.
+	stackSize = 64 << 10
+	frameSize = 1024
 )
 
 // none is the jump target that means: go on with the next step.
@@ -52,8 +56,12 @@ type area struct {
 	next   uint32 // where the next child goes on, once done
 	prolog uint32 // number of steps that every child makes first
 	getpid uint32 // the step of the prologue that asks for the process id
+	setsid uint32 // the step of the prologue that makes a session
+	failed uint32 // a step that had to succeed and did not, plus one
 	steps  [maxSteps]step
 	data   [maxData]byte
+	frame  [frameSize]byte // what rt_sigreturn(2) takes the registers from
+	stack  [stackSize]byte // of the handler of SIGSYS; its note is at the bottom
 }
 
 // ErrTooLarge means that a program has more calls or data than fit.
@@ -103,6 +111,20 @@ const (
 	Join
 	// Int80 enters the kernel as an i386 program would. amd64 only.
 	Int80
+	// Frame makes rt_sigreturn(2) with a frame that it comes back by, or with a
+	// stack pointer where nothing can be: see FrameReturns.
+	Frame
+	// Leaves says that the call makes a process, which ends at once with the
+	// status LeftStatus. Needs CanLeave.
+	Leaves
+	// InSession leaves the call out where the child has no session of its own.
+	InSession
+	// Must ends the whole program where the call fails, dies or returns
+	// anything but 0: see Failed.
+	Must
+	// Masked ends the whole program where the call gives anything but the
+	// errno that it was appended with, or where it failed before.
+	Masked
 
 	// What the child and End note for themselves.
 	end      // last step of its unit
@@ -122,9 +144,26 @@ type Outcome struct {
 	// Signal is what the child died of in this call, or 0.
 	Signal syscall.Signal
 	// Repeated is true where a second child died of the same signal in the
-	// same call. Any process of the same user id can send a signal once.
+	// same call, or where no other process can have sent it: any process of
+	// the same user id can send a signal once.
 	Repeated bool
+	// Trapped is true where a filter raised SIGSYS, and the child's handler
+	// saw that it was one.
+	Trapped bool
+	// Exited is true where the child ended in the call, with Status.
+	Exited bool
+	Status int
+	// Blocked is true where the call took longer than Options.Stall.
+	Blocked bool
 }
+
+// LeftStatus is what a child ends with whose call with Leaves returned 0 to the
+// child itself: no process was made.
+const LeftStatus = 77
+
+// FrameResult is what rt_sigreturn(2) seems to return where FrameReturns. A
+// filter answers with an error or 0.
+const FrameResult = 0x5e1fa0d1
 
 // OK says that the call was made and returned no error.
 func (o Outcome) OK() bool { return o.Made && o.Errno == 0 }
@@ -143,9 +182,12 @@ type Program struct {
 	// unsteady holds units in which two children fared differently.
 	unsteady map[uint32]bool
 	prologue prologue
+	traps    traps
 	// leaving are children that are done and were not waited for yet.
 	leaving []leaving
-	err     error
+	// kept are filters that children load from this process's own memory.
+	kept [][]byte
+	err  error
 }
 
 // death is where a child died, and of what.
@@ -228,7 +270,7 @@ func (p *Program) Call(nr uint32, f Flags, args ...Arg) Step {
 	if f&SkipNextOnError != 0 {
 		s.onErr = uint32(p.steps) + 2
 	}
-	if f&(Need|Fork) != 0 {
+	if f&(Need|Fork|Leaves) != 0 {
 		s.onErr = pending
 	}
 	p.steps++
@@ -241,6 +283,11 @@ func (p *Program) SpendsIf(s Step, value uintptr) {
 	st := &p.area.steps[int(s)&(maxSteps-1)]
 	st.flags |= spendsIf
 	st.spendsIf = value
+}
+
+// Failed returns the step with Must or Masked that ended the program.
+func (p *Program) Failed() (Step, bool) {
+	return Step(p.area.failed) - 1, p.area.failed != 0
 }
 
 // pending is a jump target that End replaces by the end of the unit.

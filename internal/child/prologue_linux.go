@@ -56,7 +56,7 @@ func (p *Program) addPrologue() {
 	pr.sendSignal = p.Call(kernel.SysPidfdSendSignal, 0, Int(-1), Int(0), Int(0), Int(0))
 
 	// A session of its own: some calls with odd arguments act on the terminal.
-	p.Call(kernel.SysSetsid, 0)
+	p.area.setsid = uint32(p.Call(kernel.SysSetsid, 0))
 
 	// The child's own deadline holds where it took an id that its parent
 	// may not signal. The first timer of a process has the number 0.
@@ -98,6 +98,10 @@ func putWord(b []byte, v uint64) {
 	binary.NativeEndian.PutUint32(b, uint32(v))
 }
 
+// ownStall is how long a child may take whose calls may block and which its
+// parent cannot kill: then it dies at its own deadline, and the next goes on.
+const ownStall = 500 * time.Millisecond
+
 // setDeadline writes the child's own deadline, a little after the context's.
 func (r *runner) setDeadline(ctx context.Context) {
 	left := defaultDeadline
@@ -105,6 +109,9 @@ func (r *runner) setDeadline(ctx context.Context) {
 		left = max(time.Until(d), 0)
 	}
 	left += 100 * time.Millisecond
+	if r.stall > 0 && !r.canKill() {
+		left = min(left, ownStall)
+	}
 	value := r.Read(r.prologue.timer)[2*wordSize:]
 	putWord(value, uint64(left/time.Second))
 	putWord(value[wordSize:], uint64(left%time.Second))

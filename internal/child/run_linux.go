@@ -13,8 +13,8 @@ import (
 	"unsafe"
 )
 
-// maxChildren bounds how often a run forks: each death and each success of a
-// call that spends its child costs one.
+// maxChildren bounds how often a run forks where the options do not: each death
+// and each success of a call that spends its child costs one.
 const maxChildren = 512
 
 // wallClone makes wait4(2) see children whose exit signal is not SIGCHLD.
@@ -34,6 +34,14 @@ type Options struct {
 	// Filtered says that a seccomp filter may act on this thread. Then the
 	// parent makes no call to wait for its child before a child survived it.
 	Filtered bool
+	// Children bounds how often the run forks; 0 means 512.
+	Children int
+	// Stall is how long one call may take. What takes longer is noted as
+	// Blocked, and a new child goes on. 0 means the context's deadline.
+	Stall time.Duration
+	// Exits says that a child may end in a call, which is then noted as
+	// Exited. Without it that is an error.
+	Exits bool
 }
 
 // Run runs the program from the calling thread, whose credentials the children
@@ -53,11 +61,15 @@ func (p *Program) Run(ctx context.Context, o Options) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	p.area.end = uint32(p.steps)
-	r := runner{Program: p, filtered: o.Filtered}
+	r := runner{Program: p, filtered: o.Filtered, stall: o.Stall, exits: o.Exits}
 	r.prepare()
 	defer r.reap()
 	next := p.area.prolog
-	for range maxChildren {
+	most := o.Children
+	if most == 0 {
+		most = maxChildren
+	}
+	for range most {
 		if next >= p.area.end {
 			return nil
 		}
@@ -70,13 +82,20 @@ func (p *Program) Run(ctx context.Context, o Options) error {
 		}
 		next = n
 	}
-	return fmt.Errorf("child: %d children did not finish the program", maxChildren)
+	return fmt.Errorf("child: %d children did not finish the program", most)
 }
 
 // runner is one run of a program.
 type runner struct {
 	*Program
 	filtered bool
+	stall    time.Duration
+	exits    bool
+	// blocked counts the calls that took longer than stall. stalled says that
+	// the child under way was killed for one, which is stuckIn.
+	blocked int
+	stalled bool
+	stuckIn uint32
 	// zombies are children that died before a way to wait for them was found.
 	zombies []int
 }
@@ -84,10 +103,12 @@ type runner struct {
 // one runs one child from step start on and returns where the next goes on.
 func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	a := r.area
-	a.start, a.cursor, a.next = start, 0, start
+	a.start, a.cursor, a.next, a.failed = start, 0, start, 0
+	r.stalled = false
 	atomic.StoreUint32(&a.done, 0)
 	r.forget(0, a.prolog)
 	clear(r.Read(r.prologue.clock)) // the last child's control proves nothing of this one
+	r.clearTraps()
 	r.setDeadline(ctx)
 	pidfd := int32(-1)
 	pid, err := forkBlocked(a, &pidfd)
@@ -105,11 +126,46 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	case atomic.LoadUint32(&a.done) == 1:
 		r.settle(start, a.next)
 		return a.next, nil
+	case r.trapped():
+		return r.ended(start, Outcome{Signal: syscall.SIGSYS, Repeated: true, Trapped: true}), nil
+	case r.noted() != 0:
+		return r.ended(start, Outcome{Signal: r.noted(), Repeated: true}), nil
+	case r.stalled && status.Signaled() && status.Signal() == syscall.SIGKILL:
+		return r.stuck(start), nil
 	case status.Signaled():
 		return r.died(a.cursor, start, status.Signal()), nil
+	case r.exits && status.Exited() && a.cursor >= a.prolog:
+		return r.ended(start, Outcome{Exited: true, Status: status.ExitStatus()}), nil
 	default:
 		return 0, fmt.Errorf("child: ended in call %d with wait status %#x", a.cursor, uint32(status))
 	}
+}
+
+// stuck notes that a call blocked. A call that came back just when its child was
+// killed did not, and the one that was under way then is made again.
+func (r *runner) stuck(start uint32) uint32 {
+	at := r.area.cursor
+	if at != r.stuckIn {
+		if at < r.area.prolog {
+			return start
+		}
+		r.forget(r.unitOf(at), r.unitAfter(at))
+		return r.unitOf(at)
+	}
+	r.blocked++
+	return r.ended(start, Outcome{Blocked: true})
+}
+
+// ended notes what became of the call that a child ended in, and says where the
+// next child goes on. A call of the prologue is left out from now on.
+func (r *runner) ended(start uint32, o Outcome) uint32 {
+	at := r.area.cursor
+	r.deaths[at] = o
+	if at < r.area.prolog {
+		r.area.steps[at&(maxSteps-1)].flags |= skip
+		return start
+	}
+	return r.unitAfter(at)
 }
 
 // forkBlocked forks with every signal blocked, so that no handler of the Go
@@ -140,9 +196,10 @@ func forkBlocked(a *area, pidfd *int32) (int, error) {
 // since any process of the same user id can send one signal.
 func (r *runner) died(at uint32, start uint32, sig syscall.Signal) uint32 {
 	if at < r.area.prolog {
-		r.area.steps[at&(maxSteps-1)].flags |= skip
-		r.deaths[at] = Outcome{Signal: sig, Repeated: true}
-		return start
+		return r.ended(start, Outcome{Signal: sig, Repeated: true})
+	}
+	if r.raised(sig) {
+		return r.ended(start, Outcome{Signal: sig, Repeated: true})
 	}
 	unit := r.unitOf(at)
 	before, again := r.first[unit]

@@ -77,6 +77,9 @@ func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, 
 	for {
 		r.pause(pause)
 		w := r.waiter()
+		if c := atomic.LoadUint32(&r.area.cursor); c != cursor {
+			cursor, still = c, time.Now()
+		}
 		if atomic.LoadUint32(&r.area.done) == 1 && w != nil {
 			r.leaving = append(r.leaving, leaving{pid, pidfd, w})
 			return 0, nil
@@ -87,21 +90,23 @@ func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, 
 				closeFD(pidfd)
 				return status, err
 			}
-		} else if c := atomic.LoadUint32(&r.area.cursor); c != cursor {
-			cursor, still = c, time.Now()
 		} else if time.Since(still) > gonePause && gone(pid) {
 			r.zombies = append(r.zombies, pid)
 			closeFD(pidfd)
 			return syscall.WaitStatus(syscall.SIGSYS), r.lost()
 		}
+		late := ctx.Err() != nil
+		stuck := !late && r.stall > 0 && time.Since(still) > r.patience() && r.canKill()
 		switch {
-		case ctx.Err() == nil:
-		case killed.IsZero():
-			r.kill(pidfd)
-			killed = time.Now()
-		case time.Since(killed) > grace:
+		case !killed.IsZero() && time.Since(killed) > grace:
 			closeFD(pidfd)
 			return 0, fmt.Errorf("%w: child %d did not end", ErrDeadline, pid)
+		case killed.IsZero() && (late || stuck):
+			if stuck {
+				r.stalled, r.stuckIn = true, cursor
+			}
+			r.kill(pidfd)
+			killed = time.Now()
 		}
 		pause = min(2*pause, lastPause)
 	}
@@ -180,9 +185,26 @@ func futexFor(word *uint32, want uint32, d time.Duration) {
 	syscall.Syscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(want), uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
+// patience is how long one call may take. Where call after call blocks, as under
+// a supervisor that never answers, the later ones get less time.
+func (r *runner) patience() time.Duration {
+	if r.blocked > manyBlocked {
+		return r.stall / 8
+	}
+	return r.stall
+}
+
+// manyBlocked is how many calls may block before patience wanes.
+const manyBlocked = 8
+
+// canKill says that a child survived the call that kills one.
+func (r *runner) canKill() bool {
+	return !r.filtered || r.usable(r.prologue.sendSignal, syscall.EBADF)
+}
+
 // kill ends the child by its pidfd, where a child survived that call.
 func (r *runner) kill(pidfd int) {
-	if pidfd < 0 || r.filtered && !r.usable(r.prologue.sendSignal, syscall.EBADF) {
+	if pidfd < 0 || !r.canKill() {
 		return // its own timer ends it
 	}
 	syscall.RawSyscall6(kernel.SysPidfdSendSignal, uintptr(pidfd), uintptr(syscall.SIGKILL), 0, 0, 0, 0)

@@ -8,11 +8,16 @@ const (
 	SysClockGettime    = unix.SYS_CLOCK_GETTIME
 	SysGetpid          = unix.SYS_GETPID
 	SysGettid          = unix.SYS_GETTID
+	SysMunmap          = unix.SYS_MUNMAP
 	SysPidfdSendSignal = unix.SYS_PIDFD_SEND_SIGNAL
 	SysPrctl           = unix.SYS_PRCTL
 	SysPrlimit64       = unix.SYS_PRLIMIT64
 	SysReadlinkat      = unix.SYS_READLINKAT
+	SysRtSigaction     = unix.SYS_RT_SIGACTION
+	SysRtSigprocmask   = unix.SYS_RT_SIGPROCMASK
+	SysSeccomp         = unix.SYS_SECCOMP
 	SysSetsid          = unix.SYS_SETSID
+	SysSigaltstack     = unix.SYS_SIGALTSTACK
 	SysTimerCreate     = unix.SYS_TIMER_CREATE
 	SysTimerSettime    = unix.SYS_TIMER_SETTIME
 	SysWait4           = unix.SYS_WAIT4

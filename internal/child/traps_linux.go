@@ -1,0 +1,214 @@
+//go:build linux && !s390x
+
+package child
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// Numbers of rt_sigaction(2), rt_sigprocmask(2), prctl(2) and seccomp(2).
+const (
+	saSigInfo          = 4
+	saOnStack          = 0x08000000
+	saRestorer         = 0x04000000
+	sigIgnore          = 1
+	sigBlock           = 0
+	sigUnblock         = 1
+	pageSize           = 4096
+	prSetNoNewPrivs    = 38
+	prSetSeccomp       = 22
+	seccompModeFilter  = 2
+	seccompSetFilter   = 1
+	seccompNewListener = 8
+	sizeOfInstruction  = 8
+	signalSetSize      = 8
+	sizeOfSigaction    = 4 * wordSize
+	sizeOfStackSetting = 3 * wordSize
+)
+
+// traps remembers the steps by which a child tells what a filter raised from
+// what another process sent.
+type traps struct {
+	set bool
+	// action is what the kernel says that the handler of SIGSYS is, and mask
+	// which signals are blocked. A filter can make neither up.
+	action, mask Buffer
+}
+
+// HandleTraps makes every child handle SIGSYS, with a stack and a note in the
+// shared memory, and reap its own children by ignoring SIGCHLD. It comes before
+// the first unit. Where there is no handler for this architecture a trap looks
+// like a kill.
+func (p *Program) HandleTraps() {
+	p.traps.set = true
+	p.traps.action, p.traps.mask = p.Buffer(sizeOfSigaction), p.Buffer(signalSetSize)
+	p.Call(kernel.SysRtSigaction, 0, Int(int(syscall.SIGCHLD)), p.Addr(p.Bytes(sigaction(sigIgnore, 0))), Int(0), Int(signalSetSize))
+	if handler := trapHandlerAddress(); handler != 0 {
+		stack := p.Buffer(sizeOfStackSetting)
+		putWord(p.Read(stack), uint64(uintptr(unsafe.Pointer(&p.area.stack[0]))))
+		putWord(p.Read(stack)[2*wordSize:], stackSize)
+		p.Call(kernel.SysSigaltstack, 0, p.Addr(stack), Int(0))
+		action := p.Addr(p.Bytes(sigaction(uint64(handler), saSigInfo|saOnStack|saRestorer)))
+		p.Call(kernel.SysRtSigaction, 0, Int(int(syscall.SIGILL)), action, Int(0), Int(signalSetSize))
+		p.Call(kernel.SysRtSigaction, 0, Int(int(syscall.SIGSYS)), action, Int(0), Int(signalSetSize))
+		p.Call(kernel.SysRtSigaction, 0, Int(int(syscall.SIGSYS)), Int(0), p.Addr(p.traps.action), Int(signalSetSize))
+		open := p.Bytes(binary.NativeEndian.AppendUint64(nil, handled))
+		p.Call(kernel.SysRtSigprocmask, 0, Int(sigUnblock), p.Addr(open), Int(0), Int(signalSetSize))
+	}
+	p.Call(kernel.SysRtSigprocmask, 0, Int(sigBlock), Int(0), p.Addr(p.traps.mask), Int(signalSetSize))
+	layFrame(p.area.frame[:], ^uint64(handled))
+	p.endPrologue()
+}
+
+// endPrologue makes all that was written so far part of the prologue.
+func (p *Program) endPrologue() {
+	p.End()
+	p.area.prolog = uint32(p.steps)
+}
+
+// sigaction lays out the kernel's struct sigaction of amd64 and arm64, whose
+// restorer is never used: the handler does not return.
+func sigaction(handler, flags uint64) []byte {
+	b := make([]byte, 4*8)
+	putWord(b, handler)
+	putWord(b[wordSize:], flags)
+	if flags&saRestorer != 0 {
+		putWord(b[2*wordSize:], handler)
+	}
+	return b
+}
+
+// handled are the signals that have a handler, where there is one.
+const handled = 1<<(syscall.SIGSYS-1) | 1<<(syscall.SIGILL-1)
+
+func bitOf(sig syscall.Signal) uint64 { return 1 << (sig - 1) }
+
+// NoNewPrivileges makes every child set no_new_privs, without which a filter
+// needs CAP_SYS_ADMIN. Where that fails the next call of Load tells.
+func (p *Program) NoNewPrivileges() {
+	p.Call(kernel.SysPrctl, 0, Int(prSetNoNewPrivs), Int(1), Int(0), Int(0), Int(0))
+	p.endPrologue()
+}
+
+// Load makes every child load a seccomp filter, struct sock_filter[] in host
+// byte order: seccomp(2), Linux 3.17, or where byPrctl says so prctl(2). The
+// program ends there where that fails. raw must not change until Close.
+func (p *Program) Load(raw []byte, byPrctl bool) Step {
+	if len(raw) == 0 || len(raw)%sizeOfInstruction != 0 || len(raw) > 0xffff*sizeOfInstruction {
+		p.err = errors.New("child: a filter of " + strconv.Itoa(len(raw)) + " bytes")
+		return 0
+	}
+	prog := p.program(raw)
+	var s Step
+	if byPrctl {
+		s = p.Call(kernel.SysPrctl, Must, Int(prSetSeccomp), Int(seccompModeFilter), prog, Int(0), Int(0))
+	} else {
+		s = p.Call(kernel.SysSeccomp, Must, Int(seccompSetFilter), Int(0), prog)
+	}
+	p.endPrologue()
+	return s
+}
+
+// AskListener makes every child load a filter and ask for its listener, which
+// the kernel refuses with EBUSY where another filter has one: seccomp(2), Linux
+// 5.0. The program goes on in any case.
+func (p *Program) AskListener(raw []byte) Step {
+	s := p.Call(kernel.SysSeccomp, 0, Int(seccompSetFilter), Int(seccompNewListener), p.program(raw))
+	p.endPrologue()
+	return s
+}
+
+// program lays out struct sock_fprog.
+func (p *Program) program(raw []byte) Arg {
+	p.kept = append(p.kept, raw)
+	b := p.Buffer(2 * wordSize)
+	binary.NativeEndian.PutUint16(p.Read(b), uint16(len(raw)/sizeOfInstruction))
+	putWord(p.Read(b)[wordSize:], uint64(uintptr(unsafe.Pointer(unsafe.SliceData(raw)))))
+	return p.Addr(b)
+}
+
+// Unmap makes every child give a page back, so that nothing is there. The
+// program ends there where that fails.
+func (p *Program) Unmap(page uint64) Step {
+	s := p.Call(kernel.SysMunmap, Must, Arg{value: uintptr(page)}, Int(pageSize))
+	p.endPrologue()
+	return s
+}
+
+// CheckMask makes every child make sure that a filter which answers everything
+// with errno is in force. The program ends there where it is not, or where
+// that cannot be told, since getpid(2) gave no id before.
+func (p *Program) CheckMask(errno syscall.Errno) Step {
+	s := p.Call(kernel.SysGetpid, Masked)
+	p.area.steps[s].spendsIf = uintptr(errno)
+	p.endPrologue()
+	return s
+}
+
+// DoneWord returns the address that a child wakes when it is done: a filter may
+// let just that futex(2) through.
+func (p *Program) DoneWord() uint64 { return uint64(uintptr(unsafe.Pointer(&p.area.done))) }
+
+// handles says that the kernel confirmed the handler of SIGSYS.
+func (r *runner) handles() bool {
+	handler := trapHandlerAddress()
+	return r.traps.set && handler != 0 && binary.NativeEndian.Uint64(r.Read(r.traps.action)) == uint64(handler)
+}
+
+// raised says that no other process can have sent the signal of which a child
+// died: it was blocked, and only the kernel itself can raise one through that;
+// or it was SIGSYS and the handler, which sees who sent it, did not run.
+func (r *runner) raised(sig syscall.Signal) bool {
+	if !r.traps.set || sig == syscall.SIGKILL {
+		return false
+	}
+	blocked := binary.NativeEndian.Uint64(r.Read(r.traps.mask))
+	if sig == syscall.SIGSYS && blocked != 0 && blocked&bitOf(sig) == 0 {
+		return r.handles()
+	}
+	return blocked&bitOf(sig) != 0
+}
+
+// note returns what the handler saw: the signal and its code. The code is 0 where
+// it did not run, or where another process sent the signal.
+func (r *runner) note() (syscall.Signal, int32) {
+	word := func(at int) uint32 { return binary.NativeEndian.Uint32(r.area.stack[at:]) }
+	return syscall.Signal(word(noteSignal)), int32(word(noteCode))
+}
+
+// trapped says that a filter raised SIGSYS.
+func (r *runner) trapped() bool {
+	const sysSeccomp = 1
+	sig, code := r.note()
+	return sig == syscall.SIGSYS && code == sysSeccomp
+}
+
+// noted returns the signal that the kernel raised and the handler saw, or 0.
+func (r *runner) noted() syscall.Signal {
+	if sig, code := r.note(); code > 0 {
+		return sig
+	}
+	return 0
+}
+
+// clearTraps makes the next child prove everything anew.
+func (r *runner) clearTraps() {
+	if r.traps.set {
+		clear(r.Read(r.traps.action))
+		clear(r.Read(r.traps.mask))
+		clear(r.area.stack[:noteSize])
+	}
+}
+
+// What trapHandler writes, in bytes.
+const (
+	noteCode   = 0
+	noteSignal = 12
+	noteSize   = 16
+)

@@ -1,0 +1,4 @@
+package probes
+
+// enterable says that children can be made here.
+const enterable = true
