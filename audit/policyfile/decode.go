@@ -114,11 +114,7 @@ func (d *decoder) document(text []byte) {
 // asks for something.
 func (d *decoder) finish(text []byte, file string) {
 	if d.policy.Name == "" {
-		base := filepath.Base(file)
-		d.policy.Name = printable(strings.TrimSuffix(base, filepath.Ext(base)))
-	}
-	if d.policy.Name == "" || len(d.policy.Name) > maxName {
-		d.policy.Name = "policy"
+		d.policy.Name = nameOfFile(file)
 	}
 	sum := sha256.Sum256(text)
 	d.policy.SHA256 = hex.EncodeToString(sum[:])
@@ -129,4 +125,14 @@ func (d *decoder) finish(text []byte, file string) {
 	case err != nil:
 		d.add(&Error{Line: 1, Column: 1, Message: printable(err.Error()), cause: err})
 	}
+}
+
+// nameOfFile is what a policy is called that has no name of its own.
+func nameOfFile(file string) string {
+	base := filepath.Base(file)
+	name := printable(strings.TrimSuffix(base, filepath.Ext(base)))
+	if name == "" || len(name) > maxName {
+		return "policy"
+	}
+	return name
 }

@@ -3,6 +3,7 @@ package policyfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -23,6 +24,11 @@ const pipeTimeout = 10 * time.Second
 func Load(path string) (*policy.Policy, error) { return load(path, pipeTimeout) }
 
 func load(path string, timeout time.Duration) (*policy.Policy, error) {
+	return loadWith(path, timeout, Decode)
+}
+
+// loadWith opens a file and hands it to what reads it.
+func loadWith(path string, timeout time.Duration, decode func(io.Reader, string) (*policy.Policy, error)) (*policy.Policy, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fileError(path, "stat", err)
@@ -47,7 +53,7 @@ func load(path string, timeout time.Duration) (*policy.Policy, error) {
 			return nil, fileError(path, "set a deadline", err)
 		}
 	}
-	p, err := Decode(file, path)
+	p, err := decode(file, path)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, &Error{File: path, Message: fmt.Sprintf("read: the pipe was not closed within %s", timeout), cause: err}
 	}
