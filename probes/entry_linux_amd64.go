@@ -1,8 +1,5 @@
 package probes
 
-// x32Bit marks a system call number of the x32 ABI.
-const x32Bit = 0x40000000
-
 func (p otherEntry) name() string {
 	if p.int80 {
 		return "int 0x80"

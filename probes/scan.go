@@ -85,6 +85,14 @@ func (s *scanner) abi(ctx context.Context, abi names.ABI) (posture.Scan, error) 
 		scan.Why = why
 		return scan, nil
 	}
+	if !native(abi) {
+		// Where there is no such way in, each call would cost a child.
+		has, err := presence(ctx, abi, s.in.Filtered)
+		if here, known := has.Get(); err != nil || known && !here && abi.WordBits == 32 {
+			scan.Why = "this kernel does not have the ABI: " + has.Raw + has.Err
+			return scan, err
+		}
+	}
 	calls := callsOf(abi, s.in.Numbers)
 	err := s.passes(ctx, abi, calls)
 	f := s.frame(calls)
@@ -154,6 +162,9 @@ func callsOf(abi names.ABI, only []uint32) []call {
 	}
 	return out
 }
+
+// x32Bit marks a system call number of the x32 ABI.
+const x32Bit = 0x40000000
 
 // beyond are numbers that no table has: what a filter makes of the calls of a
 // later kernel.
