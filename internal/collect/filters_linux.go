@@ -27,8 +27,6 @@ type filterReader struct {
 	programs map[string][][]byte
 	// refused says why no thread's filters can be read, or no further one's.
 	refused error
-	// longest is how long a thread stood still at most.
-	longest int64
 }
 
 // fetchedFilters is what was fetched of one thread.
@@ -116,7 +114,6 @@ func (f *filterReader) fetch(tid int) fetchedFilters {
 		return fetchedFilters{err: f.refused}
 	}
 	programs, err := f.c.SeccompFilters(f.ctx, tid, &f.room, func() error { return f.belongs(tid) })
-	f.longest = max(f.longest, int64(f.room.StoodStill))
 	if err != nil {
 		return fetchedFilters{err: f.explain(tid, err)}
 	}
@@ -178,7 +175,8 @@ func (f *filterReader) explain(tid int, err error) error {
 		if state, known := s.State.Get(); known && (state == 'Z' || state == 'X' || state == 'x') {
 			return errThreadEnded
 		}
-		if tracer, known := s.TracerPID.Get(); known && tracer != 0 {
+		tracer, known := s.TracerPID.Get()
+		if known && tracer != 0 && refused.Reason == kernel.FilterAccess {
 			return errors.New("already traced by process " + strconv.Itoa(tracer) + ": " + refused.Err.Error())
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -284,6 +285,87 @@ func init() {
 			return fmt.Errorf("%+v", f.Origin)
 		}
 		return nil
+	}
+}
+
+func init() {
+	// Ends its leader, and stays on another thread under a filter.
+	acts["headless"] = func() error {
+		must(filterFor(unix.SECCOMP_RET_ALLOW))
+		go func() {
+			for !strings.HasPrefix(procLine(os.Getpid(), "State"), "Z") {
+				time.Sleep(time.Millisecond)
+			}
+			_ = stay(1)
+			os.Exit(0)
+		}()
+		_, _, errno := unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
+		return errno
+	}
+}
+
+// A leader that has ended hides no filter of the others.
+func TestFiltersWithoutLeader(t *testing.T) {
+	needFetch(t)
+	pid, _ := talk(t, command(t, "headless"), 1)
+	p, err := PID(t.Context(), pid, Options{Filters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wellRead(p); err != nil {
+		t.Fatal(err)
+	}
+	for i := range p.Classes {
+		if f, known := p.Classes[i].Filters.Get(); !known || len(f.Programs) != 1 {
+			t.Errorf("threads %v: %+v", p.Classes[i].TIDs, p.Classes[i].Filters.Origin)
+		}
+	}
+	var room kernel.FilterRoom
+	if _, err := fetch(t.Context(), pid, &room); reasonOf(err) != kernel.FilterAccess {
+		t.Errorf("the leader: %v", err)
+	}
+}
+
+// Without a filter the kernel answers as one that does not show any.
+func TestFetchOfUnfiltered(t *testing.T) {
+	needFetch(t)
+	pid := filtered(t)
+	var room kernel.FilterRoom
+	if _, err := fetch(t.Context(), pid, &room); reasonOf(err) != kernel.FilterFeature || !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("%v", err)
+	}
+	untouched(t, pid)
+	if _, err := fetch(t.Context(), 1<<30, &room); reasonOf(err) != kernel.FilterEnded {
+		t.Errorf("no thread: %v", err)
+	}
+	// What confirm refuses is not stopped.
+	no := errors.New("not this one")
+	if _, err := newCalls().SeccompFilters(t.Context(), pid, &room, func() error { return no }); err != no || room.StoodStill != 0 {
+		t.Errorf("%v, stood still for %v", err, room.StoodStill)
+	}
+	untouched(t, pid)
+}
+
+// A process that changes all the time is read all the same.
+func TestFiltersOfFlapping(t *testing.T) {
+	needFetch(t)
+	pid, _ := talk(t, command(t, "flap-filtered"), 1)
+	for range 20 {
+		p, err := PID(t.Context(), pid, Options{Filters: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, known := classOf(p, pid).Filters.Get(); !known || len(f.Programs) != 1 {
+			t.Errorf("%+v", classOf(p, pid).Filters.Origin)
+		}
+	}
+	untouched(t, pid)
+}
+
+func init() {
+	acts["flap-filtered"] = func() error {
+		must(filterFor(unix.SECCOMP_RET_ALLOW))
+		return acts["flap"]()
 	}
 }
 

@@ -41,6 +41,14 @@ func TestStoppedStaysStopped(t *testing.T) {
 			t.Fatalf("%d filters, %v", len(got), err)
 		}
 	}
+	// On its way from the one stop to the other it does not come to run its
+	// program, and shows as running.
+	for range 100 {
+		if strings.HasPrefix(procLine(pid, "State"), "T ") {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	for range 20 {
 		if state := procLine(pid, "State"); !strings.HasPrefix(state, "T ") {
 			t.Errorf("state %q", state)

@@ -113,7 +113,8 @@ func (a *collector) settleThreads() error {
 		if err := a.otherThreads(); err != nil {
 			return err
 		}
-		if agree(a.p) && (filters == nil || filters.settled()) {
+		settled := filters == nil || filters.settled()
+		if agree(a.p) && settled {
 			break
 		}
 	}
