@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -25,7 +26,7 @@ const stdinName = "stdin"
 // by ./NAME.
 func (c *command) resolvePolicy(ctx context.Context, word string) (*policy.Policy, error) {
 	if word == "-" {
-		return c.policyFromStdin(ctx)
+		return c.policyFromStdin(ctx, policyfile.Decode)
 	}
 	if p, ok := policy.Builtin(word); ok {
 		return p, nil
@@ -36,23 +37,24 @@ func (c *command) resolvePolicy(ctx context.Context, word string) (*policy.Polic
 	return policyfile.Load(word)
 }
 
-// policyFromStdin does not wait for an input that does not come once the
-// context has ended; the reader it leaves behind ends with the process.
-func (c *command) policyFromStdin(ctx context.Context) (*policy.Policy, error) {
+// policyFromStdin hands standard input to decode. It does not wait for an input
+// that does not come once the context has ended; the reader it leaves behind
+// ends with the process.
+func (c *command) policyFromStdin(ctx context.Context, decode func(io.Reader, string) (*policy.Policy, error)) (*policy.Policy, error) {
 	type result struct {
 		policy *policy.Policy
 		err    error
 	}
 	done := make(chan result, 1)
 	go func() {
-		p, err := policyfile.Decode(c.stdin, stdinName)
+		p, err := decode(c.stdin, stdinName)
 		done <- result{p, err}
 	}()
 	select {
 	case r := <-done:
 		return r.policy, r.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("interrupted while reading a policy from standard input: %w", ctx.Err())
+		return nil, fmt.Errorf("interrupted while reading standard input: %w", ctx.Err())
 	}
 }
 
@@ -77,7 +79,7 @@ func profileNames() []string {
 func (c *command) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "List, show and validate policies",
+		Short: "List, show, validate and import policies",
 		Args:  cobra.ArbitraryArgs,
 		RunE:  noCommand,
 	}
@@ -100,6 +102,7 @@ func (c *command) policyCommand() *cobra.Command {
 			Args:  atLeastOnePolicy,
 			RunE:  func(cmd *cobra.Command, args []string) error { return c.validatePolicies(cmd.Context(), args) },
 		},
+		c.importCommand(),
 	)
 	return cmd
 }
@@ -151,7 +154,7 @@ func (c *command) validatePolicies(ctx context.Context, files []string) error {
 // name: a profile needs no validation.
 func (c *command) validatePolicy(ctx context.Context, file string) error {
 	if file == "-" {
-		_, err := c.policyFromStdin(ctx)
+		_, err := c.policyFromStdin(ctx, policyfile.Decode)
 		return err
 	}
 	_, err := policyfile.Load(file)
