@@ -58,14 +58,14 @@ func keyTable() string {
 
 func attemptTable() string {
 	var b strings.Builder
-	b.WriteString("| attempt | key | default | a process fails that can … |\n|---|---|---|---|\n")
+	b.WriteString("| attempt | key | default | a process fails that can … | because |\n|---|---|---|---|---|\n")
 	defaults := append(policy.DefaultReescalation(), policy.DefaultSyscalls()...)
 	for _, a := range names.Attempts() {
 		mark := ""
 		if slices.Contains(defaults, a.Name) {
 			mark = "yes"
 		}
-		fmt.Fprintf(&b, "| `%s` | `probes.%s` | %s | %s |\n", a.Name, a.Group, mark, a.Does)
+		fmt.Fprintf(&b, "| `%s` | `probes.%s` | %s | %s | %s |\n", a.Name, a.Group, mark, a.Does, a.Why)
 	}
 	return b.String()
 }
