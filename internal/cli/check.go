@@ -19,7 +19,7 @@ import (
 // checkFlags are the flags of auditctl check as they were written.
 type checkFlags struct {
 	pid, policy, output, probes, timeout once
-	verbose                              bool
+	verbose, filters                     bool
 }
 
 // checkRun is what they mean.
@@ -30,6 +30,7 @@ type checkRun struct {
 	probes  bool
 	timeout time.Duration
 	verbose bool
+	filters bool
 }
 
 func (c *command) checkCommand() *cobra.Command {
@@ -63,24 +64,28 @@ func (c *command) checkCommand() *cobra.Command {
 	flags.Var(&f.output, "output", "how the report is written")
 	flags.Var(&f.probes, "probes", "whether attempts are made, in child processes")
 	flags.Var(&f.timeout, "timeout", "what is not found out by then is unknown")
+	flags.BoolVar(&f.filters, "seccomp-filter", false, "read the seccomp filters of --pid also where the policy does not need them; each thread is stopped for a moment")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "in text: also what passed, what was not asked for, and second opinions")
 	return cmd
 }
 
 // parse returns what the flags mean, or everything that is wrong with them.
 func (f *checkFlags) parse(ctx context.Context, c *command) (*checkRun, error) {
-	run := &checkRun{json: f.output.value == "json", probes: f.probes.value == "auto", verbose: f.verbose}
+	run := &checkRun{json: f.output.value == "json", probes: f.probes.value == "auto", verbose: f.verbose, filters: f.filters}
 	errs := []error{
 		oneOf("--output", f.output.value, "text", "json"),
 		oneOf("--probes", f.probes.value, "auto", "off"),
 	}
 	var err error
 	if f.pid.given {
-		run.pid, err = parsePID(f.pid.value)
+		run.pid, err = parsePID("--pid", f.pid.value, "auditctl check")
 		errs = append(errs, err)
 	}
 	run.timeout, err = parseTimeout(f.timeout.value)
 	errs = append(errs, err)
+	if f.filters && !f.pid.given {
+		errs = append(errs, hint(errors.New("--seccomp-filter: a process cannot read its own filters"), "name a process by --pid, from outside any filter"))
+	}
 	// Standard input is read only for a command that will run.
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -111,7 +116,7 @@ func (c *command) check(ctx context.Context, run *checkRun) error {
 	if !run.probes {
 		opts = append(opts, audit.WithoutProbes())
 	}
-	ctx = auditopt.With(ctx, auditopt.Options{ExecChild: execChild})
+	ctx = auditopt.With(ctx, auditopt.Options{ExecChild: execChild, Filters: run.filters})
 	r, err := audit.Check(ctx, opts...)
 	if stopped := ctx.Err(); stopped != nil {
 		return fmt.Errorf("interrupted before the audit was complete: %w", stopped)

@@ -77,7 +77,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(usageTemplate)
-	root.AddCommand(c.checkCommand(), c.policyCommand(), c.versionCommand(), c.execChildCommand())
+	root.AddCommand(c.checkCommand(), c.seccompCommand(), c.policyCommand(), c.versionCommand(), c.execChildCommand())
 	root.SetHelpCommand(helpCommand(root))
 	return root
 }

@@ -172,7 +172,7 @@ func take(posture string) error {
 			return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0)
 		})
 	default:
-		return fmt.Errorf("unknown posture %q", posture)
+		return takeFilter(posture)
 	}
 }
 

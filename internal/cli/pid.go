@@ -20,22 +20,23 @@ const procDir = "/proc"
 
 // parsePID returns the process id that s names. It refuses what no process can
 // have, and a thread that is not the leader of its process: a thread is not a
-// process, and auditing its process instead is for the caller to say.
-func parsePID(s string) (int, error) {
+// process, and auditing its process instead is for the caller to say. flag is
+// where s was written, and command what hints begin with.
+func parsePID(flag, s, command string) (int, error) {
 	digits := strings.Trim(s, "0123456789") == ""
 	pid, err := strconv.Atoi(s)
 	switch {
 	case s == "" || !digits && err != nil:
-		return 0, hint(fmt.Errorf("--pid %s: not a number", render.Safe(s)), "pgrep or pidof find a process by name")
+		return 0, hint(fmt.Errorf("%s %s: not a number", flag, render.Safe(s)), "pgrep or pidof find a process by name")
 	case err == nil && pid < 1:
-		return 0, hint(fmt.Errorf("--pid %s: a process id is above zero", render.Safe(s)), "leave --pid out to audit the process that auditctl itself is")
+		return 0, hint(fmt.Errorf("%s %s: a process id is above zero", flag, render.Safe(s)), "leave --pid out to audit the process that auditctl itself is")
 	}
 	if most := pidMax(procDir); err != nil || pid > most {
-		return 0, fmt.Errorf("--pid %s: no such process: kernel.pid_max is %d", render.Safe(s), most)
+		return 0, fmt.Errorf("%s %s: no such process: kernel.pid_max is %d", flag, render.Safe(s), most)
 	}
 	if leader, ok := leaderOf(procDir, pid); ok && leader != pid {
-		return 0, hint(fmt.Errorf("--pid %d: a thread of process %d, not a process", pid, leader),
-			fmt.Sprintf("audit the process with all its threads: auditctl check --pid %d", leader))
+		return 0, hint(fmt.Errorf("%s %d: a thread of process %d, not a process", flag, pid, leader),
+			fmt.Sprintf("audit the process with all its threads: %s --pid %d", command, leader))
 	}
 	return pid, nil
 }

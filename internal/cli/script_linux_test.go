@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/selfaudit/selfaudit/checks/report"
+	"github.com/selfaudit/selfaudit/internal/names"
+	"github.com/selfaudit/selfaudit/internal/render"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +41,8 @@ func TestScript(t *testing.T) {
 			"hold":      hold,
 			"jsoncheck": jsonCheck,
 			"need":      need,
+
+			"wholedocument": wholeDocument,
 		},
 	})
 }
@@ -130,4 +135,33 @@ func strictReport(doc []byte) (*report.Report, error) {
 		return nil, fmt.Errorf("counts %+v and verdict %s do not follow from the findings", r.Counts, r.Verdict)
 	}
 	return &r, nil
+}
+
+// wholedocument FILE requires one document of auditctl seccomp in FILE, with a
+// verdict on every number of every ABI.
+func wholeDocument(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: wholedocument FILE")
+	}
+	text := ts.ReadFile(args[0])
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	var d render.Seccomp
+	if err := dec.Decode(&d); err != nil {
+		ts.Fatalf("%s: %v", args[0], err)
+	}
+	if _, err := dec.Token(); err != io.EOF || !strings.HasSuffix(text, "\n}\n") {
+		ts.Fatalf("%s: more behind the document: %v", args[0], err)
+	}
+	for i := range d.Classes {
+		if len(d.Classes[i].ABIs) != len(names.ABIs(runtime.GOARCH)) {
+			ts.Fatalf("%s: %d ABIs", args[0], len(d.Classes[i].ABIs))
+		}
+		if err := whole(&d.Classes[i]); err != nil {
+			ts.Fatalf("%s: %v", args[0], err)
+		}
+	}
+	if len(d.Classes) == 0 {
+		ts.Fatalf("%s: no threads", args[0])
+	}
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,14 +43,15 @@ func (t *seccompText) scan(s *SeccompScan) {
 		t.item(2, "Not all were tried:", doubtful, 22, Sentence(s.Why))
 	}
 	for _, a := range scanAnswers {
-		t.rows(s.ABI+": "+a.title, scanRows(s.Calls, a.answer))
+		named, nameless := scanRows(s.Calls, a.answer)
+		t.rows(s.ABI+": "+a.title, named)
+		t.rows(s.ABI+": "+a.title+", numbers without a name", nameless)
 	}
 }
 
 // scanRows returns a row for each call with that answer. Numbers without a name
 // that came out alike and follow each other are one row.
-func scanRows(calls []SeccompScanned, answer string) []row {
-	var rows []row
+func scanRows(calls []SeccompScanned, answer string) (named, nameless []row) {
 	for i := 0; i < len(calls); {
 		c := &calls[i]
 		j := i + 1
@@ -62,14 +64,18 @@ func scanRows(calls []SeccompScanned, answer string) []row {
 			calls[j].Number == calls[j-1].Number+1 && scanWords(&calls[j]) == words {
 			j++
 		}
-		num := numberWord(c.Number)
+		r := row{c.Name, numberWord(c.Number), words}
 		if j > i+1 {
-			num += " to " + numberWord(calls[j-1].Number)
+			r.number += " to " + numberWord(calls[j-1].Number)
 		}
-		rows = append(rows, row{c.Name, num, words})
+		if c.Name == "" {
+			nameless = append(nameless, r)
+		} else {
+			named = append(named, r)
+		}
 		i = j
 	}
-	return rows
+	return named, nameless
 }
 
 // scanWords says what came back.
@@ -135,17 +141,48 @@ func (t *seccompText) diff(d *SeccompDiff) {
 			continue
 		}
 		for _, abi := range changedABIs(p.Changes) {
-			for _, kind := range changeTitles {
-				var rows []row
-				for _, c := range p.Changes {
-					if c.Kind == kind.kind && c.ABI == abi {
-						rows = append(rows, changeRows(&c)...)
-					}
-				}
-				t.rows(abi+": "+kind.title, rows)
-			}
+			t.changes(abi, slices.DeleteFunc(slices.Clone(p.Changes), func(c SeccompChange) bool { return c.ABI != abi }))
 		}
 	}
+}
+
+// changes writes those of one ABI, by their kinds.
+func (t *seccompText) changes(abi string, all []SeccompChange) {
+	for _, kind := range changeTitles {
+		title := abi + ": " + kind.title
+		if all[0].Kind == kind.kind && everywhere(all) {
+			t.section(title)
+			t.item(2, "every number", noTone, 16, changeWords(&all[0]))
+			return
+		}
+		var named, nameless []row
+		for i := range all {
+			if c := &all[i]; c.Kind == kind.kind {
+				words := changeWords(c)
+				for _, call := range c.Calls {
+					named = append(named, row{call.Name, numberWord(call.Number), words})
+				}
+				nameless = append(nameless, namelessRows([]SeccompCalls{{First: c.First, Last: c.Last, Calls: c.Calls, Summary: words}})...)
+			}
+		}
+		t.rows(title, named)
+		t.rows(title+", numbers without a name", nameless)
+	}
+}
+
+// everywhere says whether the changes are one and the same for all numbers.
+func everywhere(all []SeccompChange) bool {
+	first := &all[0]
+	for i := range all {
+		if all[i].Kind != first.Kind || changeWords(&all[i]) != changeWords(first) || i > 0 && !Follows(all[i-1].Last, all[i].First) {
+			return false
+		}
+	}
+	return first.First&^bit30 == 0 && all[len(all)-1].Last|bit30 == math.MaxUint32
+}
+
+func changeWords(c *SeccompChange) string {
+	return "here: " + Sentence(c.Here) + "; there: " + Sentence(c.Other)
 }
 
 // changedABIs are the ABIs in the order of the changes.
@@ -157,19 +194,6 @@ func changedABIs(changes []SeccompChange) []string {
 		}
 	}
 	return abis
-}
-
-// changeRows returns a row for each call, and one for the numbers without a name.
-func changeRows(c *SeccompChange) []row {
-	words := "here: " + Sentence(c.Here) + "; there: " + Sentence(c.Other)
-	rows := make([]row, 0, len(c.Calls)+1)
-	for _, call := range c.Calls {
-		rows = append(rows, row{call.Name, numberWord(call.Number), words})
-	}
-	for _, r := range namelessRows([]SeccompCalls{{First: c.First, Last: c.Last, Calls: c.Calls}}) {
-		rows = append(rows, row{"", r.number, words})
-	}
-	return rows
 }
 
 func (t *seccompText) used(u *SeccompUsed) {
