@@ -73,6 +73,8 @@ type call struct {
 	name   string   // empty where no table has the number
 	how    *special // nil: nothing special
 	args   [6]uint64
+	// unasked says why the kernel asks no filter about it.
+	unasked string
 	// What children saw: under a filter of their own that lets nothing
 	// through, without it, and without any filter.
 	masked, plain, bare sight
@@ -153,7 +155,7 @@ func callsOf(abi names.ABI, only []uint32) []call {
 		if abi.WordBits == 64 && abi.Machine == "amd64" && nr&x32Bit != abi.NumberBit {
 			continue
 		}
-		c := call{nr: nr, native: native(abi)}
+		c := call{nr: nr, native: native(abi), unasked: names.Unfiltered(abi.Arch, nr)}
 		if name, ok := names.SyscallName(abi.Arch, nr); ok {
 			c.name, c.how = name, specialCall(name)
 		}

@@ -64,6 +64,9 @@ func join(a, b string) string {
 }
 
 func (f *frame) decide(c *call) verdictOfCall {
+	if c.unasked != "" && (c.masked.returned(syscall.ENXIO) || c.masked.Signal == syscall.SIGILL) {
+		return verdictOfCall{posture.AnswerReachable, 0, &c.masked, c.unasked}
+	}
 	if c.masked.made {
 		if v, decided := f.shown(c); decided {
 			return v
@@ -91,7 +94,7 @@ func (f *frame) shown(c *call) (verdictOfCall, bool) {
 		return verdictOfCall{saw: m, detail: "no answer under a filter of one's own: " + end(m.Outcome)}, true
 	case !f.mask.supervised:
 		return verdictOfCall{posture.AnswerDenied, posture.ActionErrno, m, ""}, true
-	case m.Errno == 0 && m.Ret != 0, isArgumentError(m.Errno):
+	case m.Errno == 0, isArgumentError(m.Errno), c.mayRefuse() && isRefusal(m.Errno):
 		return verdictOfCall{saw: m, detail: errnoName(m.Errno) + ": a filter, or a supervisor that lets the kernel answer"}, true
 	default:
 		return verdictOfCall{posture.AnswerDenied, posture.ActionErrno, m, "a filter, or a supervisor"}, true
@@ -229,7 +232,7 @@ func (f *frame) guess(c *call) verdictOfCall {
 		return verdictOfCall{posture.AnswerReachable, 0, p, ""}
 	case errno == 0:
 		return verdictOfCall{saw: p, detail: "success: the kernel's, or one that a filter made up"}
-	case c.mayRefuse() && (errno == syscall.EPERM || errno == syscall.EACCES):
+	case c.mayRefuse() && isRefusal(errno):
 		return verdictOfCall{saw: p, detail: errnoName(errno) + ": a filter, or the kernel's own permission check"}
 	case errno == f.usual && isArgumentError(errno):
 		return verdictOfCall{saw: p, detail: errnoName(errno) + ": the kernel's, or the filter's, which answers that to unknown numbers"}
@@ -250,6 +253,9 @@ func isArgumentError(errno syscall.Errno) bool {
 		return false
 	}
 }
+
+// isRefusal says that the kernel's permission checks give the error.
+func isRefusal(errno syscall.Errno) bool { return errno == syscall.EPERM || errno == syscall.EACCES }
 
 // mayRefuse says that the kernel itself may answer EPERM or EACCES.
 func (c *call) mayRefuse() bool {

@@ -24,8 +24,8 @@ type engine struct {
 	auditctl string
 }
 
-// newEngine builds auditctl and something that sleeps, both static, and makes
-// an image of the two.
+// newEngine builds auditctl, something that sleeps and something that scans
+// itself, all static, and makes an image of them.
 func newEngine(t *testing.T) *engine {
 	t.Helper()
 	launch.NeedRoot(t)
@@ -50,7 +50,9 @@ func newEngine(t *testing.T) *engine {
 	sleeper := filepath.Join(dir, "sleeper")
 	compile(t, sleeper, "./testdata/sleeper")
 	archive := filepath.Join(dir, "image.tar")
-	pack(t, archive, e.auditctl, sleeper)
+	scanner := filepath.Join(dir, "scanner")
+	compile(t, scanner, "./testdata/scanner")
+	pack(t, archive, e.auditctl, sleeper, scanner)
 	if out, err := e.podman(t.Context(), "import", archive, image).CombinedOutput(); err != nil {
 		t.Fatalf("podman import: %v\n%s", err, out)
 	}

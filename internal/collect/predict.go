@@ -26,6 +26,8 @@ func Predict(f *posture.Filters, scans []posture.Scan) {
 				s.Filtered.Fail(predictSource, why)
 			case !known:
 				s.Filtered.Fail(predictSource, "no ABI "+strconv.Quote(scans[i].ABI))
+			case names.Unfiltered(abi.Arch, s.Number) != "":
+				s.Filtered.Fail(predictSource, names.Unfiltered(abi.Arch, s.Number))
 			default:
 				p.predict(&s.Filtered, &seccomp.Data{NR: s.Number, Arch: abi.Audit, Args: s.Args})
 			}
