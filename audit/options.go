@@ -32,9 +32,11 @@ type Option func(*config)
 type config struct {
 	policy *policy.Policy
 	pid    int // 0: the own process
-	// other observes another process. It is set by WithPID alone, so that a
-	// program that never calls it links nothing of what that takes.
-	other   func(context.Context, int, collect.Options) (*posture.Process, error)
+	// other observes another process, and scan tries every system call. They
+	// are set by WithPID and WithPolicy alone, so that a program that never
+	// calls those links nothing of what they take.
+	other   func(context.Context, *config, collect.Options) (*posture.Process, error)
+	scan    func(context.Context, *config, *posture.Process, bool)
 	logger  *slog.Logger
 	timeout time.Duration
 	probes  bool
@@ -50,7 +52,7 @@ func WithPolicy(p *Policy) Option {
 			c.errs = append(c.errs, fmt.Errorf("WithPolicy: %w", err))
 			return
 		}
-		c.policy = p
+		c.policy, c.scan = p, scanSelf
 	}
 }
 
@@ -66,7 +68,7 @@ func WithPID(pid int) Option {
 		case pid == os.Getpid():
 			c.pid = 0
 		default:
-			c.pid, c.other = pid, collect.PID
+			c.pid, c.other = pid, observeOther
 		}
 	}
 }

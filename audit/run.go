@@ -74,6 +74,9 @@ func (c *config) observe(ctx context.Context) (*posture.Process, error) {
 	default:
 		c.try(ctx, p, s)
 	}
+	if c.pid == 0 && c.scan != nil {
+		c.scan(ctx, c, p, s.filtered)
+	}
 	if err := s.close(); err != nil {
 		p.Limits = append(p.Limits, "a child of the audit is left: "+err.Error())
 	}
@@ -88,7 +91,7 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 		Root:        c.policy.Filesystem.Root != policy.Root{},
 	}
 	if c.pid != 0 {
-		return c.other(ctx, c.pid, o)
+		return c.other(ctx, c, o)
 	}
 	return collect.Self(ctx, o)
 }
