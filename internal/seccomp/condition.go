@@ -81,6 +81,56 @@ func (v variable) of(d *Data) uint64 {
 	return d.Args[v.index]
 }
 
+// balance takes the one condition for the other's opposite, which it is, where
+// that is the shorter way to say it.
+func balance(a, b *Condition) {
+	if c, ok := a.opposite(); ok && c.weight() < b.weight() {
+		*b = c
+	} else if c, ok := b.opposite(); ok && c.weight() < a.weight() {
+		*a = c
+	}
+}
+
+// opposite returns the condition that holds where c does not, if c is a list of
+// single tests.
+func (c Condition) opposite() (Condition, bool) {
+	if len(c.any) == 1 {
+		out := Condition{make([]conjunction, len(c.any[0]))}
+		for i, t := range c.any[0] {
+			t.not = !t.not
+			out.any[i] = conjunction{t}
+		}
+		return out, true
+	}
+	all := make(conjunction, len(c.any))
+	for i := range c.any {
+		if len(c.any[i]) != 1 {
+			return Condition{}, false
+		}
+		all[i] = c.any[i][0]
+		all[i].not = !all[i].not
+	}
+	return Condition{[]conjunction{all}}, true
+}
+
+// weight tells how much there is to read: how many tests, of which those that
+// say what a value is not are harder, and then how long they are.
+func (c Condition) weight() int {
+	weight := 0
+	for _, all := range c.any {
+		for i := range all {
+			weight += 1000
+			if all[i].not && all[i].want != 0 {
+				weight += 1000
+			}
+		}
+	}
+	if weight < 1000*summaryTests {
+		weight += len(c.String())
+	}
+	return weight
+}
+
 // size counts the tests.
 func (c Condition) size() int {
 	n := 0

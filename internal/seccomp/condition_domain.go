@@ -66,7 +66,7 @@ func (d *domain) fix(mask, want uint64, work *budget) bool {
 func (d *domain) raise(work *budget) bool {
 	v := max(d.least, d.first)
 	for steps := 4*len(d.not) + 64; steps > 0; steps-- {
-		if !work.spend(1 + len(d.not)/4) {
+		if !work.spend(1 + len(d.not)/32) {
 			return true
 		}
 		next, ok := d.next(v)

@@ -26,16 +26,21 @@ type pathfinder struct {
 
 // ways returns the outcomes below a node for the numbers of a span, each with
 // the paths that lead to it. No two paths can be taken by one call, and each
-// call takes one. It is false where there are too many or finding them is too
-// much work.
-func (g *graph) ways(node int32, sp span, most int) ([]way, *store, bool) {
+// call takes one. Where there are too many, or finding them is too much work,
+// it returns why nothing is decided.
+func (g *graph) ways(node int32, sp span, most int) (ways []way, st *store, undecided string) {
 	f := &pathfinder{g: g, most: most, store: store{tests: g.tests, work: g.work}}
 	if g.nodes[node].number {
 		f.store.within(sp)
 	}
-	ok := g.work.limited(workPaths, func() bool { return f.follow(node) })
+	if !g.work.limited(workPaths, func() bool { return f.follow(node) }) {
+		if f.count > most {
+			return nil, nil, undecidedPaths
+		}
+		return nil, nil, undecidedWork
+	}
 	slices.SortStableFunc(f.ways, func(a, b way) int { return compareOutcomes(a.outcome, b.outcome) })
-	return f.ways, &f.store, ok
+	return f.ways, &f.store, ""
 }
 
 // compareOutcomes orders outcomes, the most permissive first. Those of one

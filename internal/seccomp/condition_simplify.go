@@ -19,7 +19,7 @@ func (s *simplifier) simplify(on, off []cube) []cube {
 	for i, c := range on {
 		c = slices.Clone(c)
 		if s.pairs {
-			c = s.merge(s.pair(c, off), true)
+			c = s.widen(s.merge(s.pair(c, off), true), off)
 		}
 		out[i] = s.merge(s.drop(c, off), false)
 	}
@@ -28,6 +28,9 @@ func (s *simplifier) simplify(on, off []cube) []cube {
 
 // apart says that no call is both in c and in one of the others.
 func (s *simplifier) apart(c cube, others []cube) bool {
+	if s.g.work.left < 0 {
+		return false
+	}
 	start := s.store.mark()
 	defer s.store.back(start)
 	if !s.store.addAll(c) {
@@ -63,7 +66,7 @@ func (s *simplifier) drop(c cube, off []cube) cube {
 // half that it stands before: "high word 0 and low word not 5" is one of the
 // two paths to "not 5".
 func (s *simplifier) pair(c cube, off []cube) cube {
-	for i := 0; i < len(c); {
+	for i := 0; i < len(c) && s.g.work.spend(1+len(c)/8); {
 		joined, ok := s.joinHalves(c, i)
 		if ok && s.apart(joined, off) {
 			c, i = joined, 0
@@ -113,6 +116,29 @@ func joinTests(high, t test, holds bool) (test, bool) {
 	return test{}, false
 }
 
+// widen makes a range of a high word's one value, where the values above it or
+// below it are among the paths too: a comparison with 0x200000000 asks whether
+// the high word is 2, or more.
+func (s *simplifier) widen(c cube, off []cube) cube {
+	for i, l := range c {
+		t := s.g.tests[l.test()]
+		if t.kind != testMask || t.mask != highWord || t.want == 0 || !l.holds() {
+			continue
+		}
+		ranges := [...]literal{
+			s.literal(test{kind: testAtLeast, of: t.of, want: t.want}),
+			s.literal(test{kind: testAtLeast, of: t.of, want: t.want + 1<<32}).not(),
+		}
+		for _, wide := range ranges[:1+min(1, highWord-t.want)] {
+			if c[i] = wide; s.apart(c, off) {
+				break
+			}
+			c[i] = l
+		}
+	}
+	return c
+}
+
 // literal is for tests that no filter makes itself.
 func (s *simplifier) literal(t test) literal {
 	l := s.g.literal(t)
@@ -123,7 +149,7 @@ func (s *simplifier) literal(t test) literal {
 // merge makes one test of those that each fix some bits of a variable: first
 // of those that fix bits of either half, later of all.
 func (s *simplifier) merge(c cube, halves bool) cube {
-	for i := 0; i < len(c); i++ {
+	for i := 0; i < len(c) && s.g.work.spend(1+len(c)/8); i++ {
 		for j := i + 1; j < len(c); {
 			if l, ok := s.mergeTwo(c[i], c[j], halves); ok {
 				c[i] = l
@@ -168,7 +194,7 @@ func (s *simplifier) absorb(list []cube) []cube {
 	for i, c := range list {
 		included := false
 		for j, other := range list {
-			if i != j && s.includes(other, c) && (j < i || !s.includes(c, other)) {
+			if i != j && s.g.work.spend(1) && s.includes(other, c) && (j < i || !s.includes(c, other)) {
 				included = true
 				break
 			}
@@ -189,6 +215,7 @@ func (s *simplifier) includes(outer, inner cube) bool {
 	}
 	deep := s.store.mark()
 	for _, l := range outer {
+		// That is so where supposing otherwise is a contradiction.
 		if s.g.work.left < 0 || s.store.add(l.not()) {
 			return false
 		}

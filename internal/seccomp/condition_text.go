@@ -80,8 +80,11 @@ func (c clause) masked() string {
 		of, mask, want, full = c.half("high32"), mask>>32, want>>32, lowWord
 	}
 	if mask != full {
-		of += " & 0x" + strconv.FormatUint(mask, 16)
-		if c.not && want == 0 {
+		of += " & " + hex64(mask)
+		switch {
+		case want != 0:
+			return of + c.sign(" == ", " != ") + hex64(want)
+		case c.not:
 			return of
 		}
 	}
@@ -115,8 +118,10 @@ func numeral(n uint64) string {
 	if n < 1024 {
 		return strconv.FormatUint(n, 10)
 	}
-	return "0x" + strconv.FormatUint(n, 16)
+	return hex64(n)
 }
+
+func hex64(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }
 
 var signs = [256]string{
 	opAddK: " + ", opSubK: " - ", opMulK: " * ", opDivK: " / ", opOrK: " | ",

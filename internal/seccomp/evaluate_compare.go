@@ -208,6 +208,10 @@ func (g *graph) atLeastConstant(v value, least uint32) literal {
 		return certain(v.c >= least)
 	}
 	of, shift := variableOf(v.t)
+	if least == 1 && shift > 0 {
+		// "More than 0" and "not 0" are one question to a high word.
+		return g.masked(v, ^uint32(0), 0).not()
+	}
 	t := test{kind: testAtLeast, of: of, want: uint64(least) << shift}
 	if of.index <= variableIP && shift == 0 {
 		t.kind = testLow

@@ -12,7 +12,8 @@ type node struct {
 	outcome outcome
 	// least and most bound the actions below it, as the kernel compares them.
 	least, most int32
-	// number says that a test below it looks at the system call's number.
+	// number says that a test below it looks at the system call's number, or
+	// that knowing the number might decide what is undecided.
 	number bool
 }
 
@@ -30,8 +31,8 @@ type outcome struct {
 const (
 	undecidedWork  = "the filters take more steps to evaluate than the bound allows"
 	undecidedPaths = "the filters tell more cases apart than the bound allows"
-	undecidedValue = "the filter returns a number that it computes from the arguments"
-	undecidedTerm  = "the filter compares a number that it computes in too many operations"
+	undecidedValue = "the filter returns a number that it computes"
+	undecidedTerm  = "the filter compares a number that it computes in too many steps"
 	undecidedCode  = "the filter is not valid"
 )
 
@@ -80,6 +81,7 @@ func (g *graph) leaf(o outcome) int32 {
 	n := node{test: outcomeNode, outcome: o, least: actionOrder(o.ret), most: actionOrder(o.ret)}
 	if o.undecided != "" {
 		n.least, n.most = math.MinInt32, math.MaxInt32
+		n.number = o.undecided != undecidedWork
 	}
 	id := g.add(n)
 	g.leaves[o] = id
@@ -144,7 +146,7 @@ func (g *graph) join(newer, older int32) (int32, bool) {
 	if id, ok := g.joined[key]; ok {
 		return id, true
 	}
-	if !g.work.spend(16) {
+	if !g.work.spend(64) {
 		return 0, false
 	}
 	test, yesA, noA, yesB, noB := a.test, a.yes, a.no, older, older

@@ -15,10 +15,10 @@ type region struct {
 
 // Bounds on the work that one evaluation may take. A step of a program is 1.
 const (
-	workTotal  = 1 << 24
+	workTotal  = 1 << 25
 	workWalk   = 1 << 18 // one set of numbers, in one program
 	workSingle = 1 << 14 // one number, in one program
-	workPaths  = 1 << 20 // telling the ways of one node apart
+	workPaths  = 1 << 22 // telling the ways of one node apart
 )
 
 // surveyor splits the numbers of an ABI by what one program does with them,
@@ -103,12 +103,18 @@ func (s *surveyor) visit(v *visit) bool {
 		case in.Code == opRetK:
 			s.emit(v.set, s.leaf(v.pc, in.K))
 			return true
-		case in.Code == opRetA, in.Code == opDivX, in.divides() && in.K == 0, !s.step(in, &v.m):
+		case in.Code == opRetA, in.Code == opDivX, in.divides() && in.K == 0, s.computes(in, &v.m), !s.step(in, &v.m):
 			return s.enter(v)
 		default:
 			v.pc++
 		}
 	}
+}
+
+// computes says that an instruction computes with the number.
+func (s *surveyor) computes(in *Instruction, m *machine) bool {
+	const class, alu = 0x07, 0x04 // BPF_CLASS, BPF_ALU
+	return in.Code&class == alu && (m.a == s.number || in.Code&sourceX != 0 && m.x == s.number)
 }
 
 // decides goes past a jump that only the number decides. The numbers for which

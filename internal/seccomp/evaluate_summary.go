@@ -38,24 +38,6 @@ func summarise(ways []Way) string {
 	return strings.Join(append(parts, "else "+ways[longest].phrase()), "; ")
 }
 
-// weight tells how much there is to read: how many tests, of which those that
-// say what a value is not are harder, and then how long they are.
-func (c Condition) weight() int {
-	weight := 0
-	for _, all := range c.any {
-		for i := range all {
-			weight += 1000
-			if all[i].not && all[i].want != 0 {
-				weight += 1000
-			}
-		}
-	}
-	if weight < 1000*summaryTests {
-		weight += len(c.String())
-	}
-	return weight
-}
-
 // short returns as much of the condition as a summary has room for.
 func (c Condition) short() string {
 	text, left := c.text(summaryTests)

@@ -148,9 +148,10 @@ func TestEvaluateAgainstRun(t *testing.T) {
 		a := abi(t, allABIs[i%len(allABIs)])
 		interesting := interestingFor(r, a)
 		var stack []Program
+		anything := i%4 == 0
 		for range 1 + r.IntN(3) {
 			p := shaped(r, interesting)
-			if r.IntN(4) == 0 {
+			if anything {
 				p, _ = generate(r, 30, interesting)
 			}
 			stack = append(stack, p)
@@ -160,13 +161,17 @@ func TestEvaluateAgainstRun(t *testing.T) {
 		for range 40 {
 			d := randomCall(r, a, interesting)
 			compared++
-			if !compareOne(t, stack, ranges, &d) {
-				undecided++
+			if compareOne(t, stack, ranges, &d) {
+				continue
+			}
+			// A program of any instructions may return what it computed.
+			if undecided++; !anything {
+				t.Fatalf("%+v is undecided\n%v", d, stack)
 			}
 		}
 	}
 	t.Logf("%d compared, %d undecided", compared, undecided)
-	if undecided > compared/10 {
+	if undecided > compared/8 {
 		t.Errorf("%d of %d undecided", undecided, compared)
 	}
 }

@@ -10,9 +10,12 @@ import (
 type verdict struct {
 	summary string
 	ways    []Way
-	// arguments says that conditions look at arguments, of which the kernel
-	// may read fewer bits or more.
-	arguments bool
+	// arguments has a bit for each argument that conditions look at, of which
+	// the kernel may read fewer bits or more.
+	arguments uint8
+	// noted are the ways with notes, for what the kernel may read of them.
+	noted map[widths][]Way
+	work  budget
 }
 
 // workSimplify bounds what is done to make conditions shorter.
@@ -35,7 +38,7 @@ func callsOf(abi names.ABI) []uint32 {
 func (e *evaluator) describe(r region) {
 	v := e.verdict(r)
 	first := r.first
-	if v.arguments {
+	if v.arguments != 0 {
 		calls := e.callsWithin(r.span)
 		for _, nr := range calls {
 			noted := e.noted(v, nr)
@@ -125,27 +128,23 @@ func (o outcome) way() Way {
 
 // conditional finds the ways of a node that tests something.
 func (e *evaluator) conditional(r region) verdict {
-	ways, st, ok := e.g.ways(r.node, r.span, e.most)
-	switch {
-	case ok && len(ways) == 1:
-		return certainly(ways[0].outcome)
-	case ok:
+	ways, st, undecided := e.g.ways(r.node, r.span, e.most)
+	if undecided == "" && len(ways) > 1 {
 		return e.worded(ways, st)
 	}
-	if o, same := e.g.certain(r.node); same {
+	if len(ways) == 1 {
+		return certainly(ways[0].outcome)
+	}
+	if o, ok := e.g.certain(r.node); ok {
 		return certainly(o)
 	}
-	why := undecidedPaths
-	if e.g.work.left < 0 {
-		why = undecidedWork
-	}
-	return certainly(outcome{undecided: why})
+	return certainly(outcome{undecided: undecided})
 }
 
 // worded simplifies the conditions of several ways and puts them in words.
 func (e *evaluator) worded(ways []way, st *store) verdict {
 	s := &simplifier{g: e.g, store: st, pairs: e.abi.WordBits == 64}
-	v := verdict{ways: make([]Way, len(ways))}
+	v := verdict{ways: make([]Way, len(ways)), work: budget{workNotes}}
 	e.g.work.limited(workSimplify, func() bool {
 		for i, w := range ways {
 			var off []cube
@@ -159,10 +158,13 @@ func (e *evaluator) worded(ways []way, st *store) verdict {
 		}
 		return true
 	})
+	if len(ways) == 2 {
+		balance(&v.ways[0].Condition, &v.ways[1].Condition)
+	}
 	for i := range v.ways {
 		w := &v.ways[i]
 		w.When = w.Condition.String()
-		v.arguments = v.arguments || w.Condition.arguments()
+		v.arguments |= w.Condition.arguments()
 	}
 	v.summary = summarise(v.ways)
 	return v
@@ -180,14 +182,16 @@ func (e *evaluator) condition(paths []cube) Condition {
 	return out
 }
 
-// arguments says whether the condition looks at an argument's own bits.
-func (c Condition) arguments() bool {
+// arguments returns a bit for each argument of which the condition looks at
+// bits as they are.
+func (c Condition) arguments() uint8 {
+	var out uint8
 	for _, all := range c.any {
 		for i := range all {
 			if all[i].kind <= testLow && all[i].of.index < variableIP {
-				return true
+				out |= 1 << all[i].of.index
 			}
 		}
 	}
-	return false
+	return out
 }

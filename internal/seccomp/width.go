@@ -8,6 +8,16 @@ import (
 	"github.com/selfaudit/selfaudit/internal/names"
 )
 
+// widths are how many bits of each argument the kernel reads, 0 where that is
+// not known.
+type widths [6]int
+
+// workNotes bounds what is done to find notes, for one node and all its numbers.
+const workNotes = 1 << 19
+
+// unnoted stands for the notes that the bound leaves out.
+const unnoted = "not all comparisons were held against how many bits the kernel reads"
+
 // noted returns the verdict's ways with notes on how wide the kernel reads the
 // arguments of one call, or nil where there is nothing to note.
 func (e *evaluator) noted(v *verdict, nr uint32) []Way {
@@ -15,9 +25,28 @@ func (e *evaluator) noted(v *verdict, nr uint32) []Way {
 	if !ok {
 		return nil
 	}
+	var read widths
+	for arg := range read {
+		if v.arguments>>arg&1 == 1 {
+			read[arg] = names.ArgBits(e.abi.Arch, name, arg)
+		}
+	}
+	out, ok := v.noted[read]
+	if !ok {
+		out = v.note(read)
+		if v.noted == nil {
+			v.noted = make(map[widths][]Way)
+		}
+		v.noted[read] = out
+	}
+	return out
+}
+
+// note is noted for all calls of which the kernel reads the same bits.
+func (v *verdict) note(read widths) []Way {
 	var out []Way
 	for i := range v.ways {
-		notes := e.widthNotes(v.ways, i, name)
+		notes := v.widthNotes(i, read)
 		if len(notes) == 0 {
 			continue
 		}
@@ -31,17 +60,20 @@ func (e *evaluator) noted(v *verdict, nr uint32) []Way {
 
 // widthNotes compares what a way's condition looks at with what the kernel
 // reads, for each argument.
-func (e *evaluator) widthNotes(ways []Way, at int, name string) []string {
+func (v *verdict) widthNotes(at int, read widths) []string {
 	var notes []string
-	for arg := uint8(0); arg < 6; arg++ {
-		for _, all := range ways[at].Condition.any {
+	for arg, bits := range read {
+		of := variable{index: uint8(arg)}
+		for _, all := range v.ways[at].Condition.any {
 			note := ""
-			switch read := names.ArgBits(e.abi.Arch, name, int(arg)); read {
-			case 0:
-			case 64:
-				note = all.forgetsHigh(arg)
+			switch {
+			case bits == 0:
+			case v.work.left < 0:
+				note = unnoted
+			case bits == 64:
+				note = v.forgetsHigh(at, all, of)
 			default:
-				note = heedsHigh(ways, at, all, variable{index: arg}, read)
+				note = v.heedsHigh(at, all, of, bits)
 			}
 			if note != "" {
 				notes = append(notes, note)
@@ -55,34 +87,64 @@ func (e *evaluator) widthNotes(ways []Way, at int, name string) []string {
 // forgetsHigh notes that a comparison with a value looks at the low word of an
 // argument alone, so that other values are taken for it. A test of some bits,
 // as those of flags are, forgets nothing.
-func (all conjunction) forgetsHigh(arg uint8) string {
-	var low *clause
+func (v *verdict) forgetsHigh(at int, all conjunction, of variable) string {
+	low, others := all.lowOnly(of)
+	if low == nil {
+		return ""
+	}
+	value, other := low.want, low.want^low.mask&-low.mask
+	switch {
+	case low.kind == testLow && low.not:
+		value, other = low.want-1, low.want
+	case low.kind == testLow:
+		other = low.want - 1
+	}
+	// With a high word that is not 0, does the low one still decide?
+	for i := range v.ways {
+		if i != at && v.open(i, append(others, of.is(other|1<<32))) {
+			return "only the low 32 bits of " + of.text(false) + " are compared, and the kernel reads 64: " +
+				hex64(value|1<<32) + " is taken for " + hex64(value)
+		}
+	}
+	return ""
+}
+
+// lowOnly returns the test that compares a variable's low word, where nothing
+// looks at the high one, and the tests of other variables.
+func (all conjunction) lowOnly(of variable) (low *clause, others conjunction) {
 	for i := range all {
 		c := &all[i]
 		switch {
-		case c.kind > testLow || c.of.index != arg:
+		case c.kind > testLow || c.of != of:
+			others = append(others, *c)
 		case c.kind == testAtLeast || c.mask&highWord != 0:
-			return ""
+			return nil, nil
 		case c.kind == testLow, !c.not && c.mask>>31 == 1 && bits.OnesCount64(c.mask) >= 16:
 			low = c
 		}
 	}
-	if low == nil {
-		return ""
+	return low, others
+}
+
+// is returns the test that a variable has one value.
+func (v variable) is(value uint64) clause {
+	return clause{test: test{kind: testMask, of: v, mask: ^uint64(0), want: value}}
+}
+
+// open says that a way can be gone by a call that passes the tests.
+func (v *verdict) open(way int, tests conjunction) bool {
+	for _, all := range v.ways[way].Condition.any {
+		if compatible(tests, all, &v.work) {
+			return true
+		}
 	}
-	value := low.want
-	if low.kind == testLow && low.not {
-		value--
-	}
-	of := low.of.text(false)
-	return "only the low 32 bits of " + of + " are compared, and the kernel reads 64: " +
-		hex64(value|1<<32) + " is taken for " + hex64(value)
+	return false
 }
 
 // heedsHigh notes that a denial compares bits of an argument that the kernel
 // does not read, so that another value gets through and means the same.
-func heedsHigh(ways []Way, at int, all conjunction, of variable, read int) string {
-	if ways[at].Undecided != "" || ways[at].lets() {
+func (v *verdict) heedsHigh(at int, all conjunction, of variable, read int) string {
+	if v.ways[at].Undecided != "" || v.ways[at].lets() {
 		return ""
 	}
 	var others conjunction
@@ -93,7 +155,7 @@ func heedsHigh(ways []Way, at int, all conjunction, of variable, read int) strin
 			continue
 		}
 		high = high || c.kind == testAtLeast || c.kind == testLow && read < 32 || c.mask>>read != 0
-		if !d.restrict(&c.test, !c.not, &budget{workSingle}) {
+		if !d.restrict(&c.test, !c.not, &v.work) {
 			return ""
 		}
 	}
@@ -101,22 +163,15 @@ func heedsHigh(ways []Way, at int, all conjunction, of variable, read int) strin
 		return ""
 	}
 	value := d.least ^ 1<<read
-	others = append(others, clause{test: test{kind: testMask, of: d.of, mask: ^uint64(0), want: value}})
-	for i := range ways {
-		if ways[i].Undecided != "" || !ways[i].lets() {
-			continue
-		}
-		for _, open := range ways[i].Condition.any {
-			if compatible(others, open) {
-				return "more bits of " + of.text(false) + " are compared than the " + strconv.Itoa(read) +
-					" that the kernel reads: " + hex64(value) + " gets through, and means " + hex64(value&(1<<read-1))
-			}
+	others = append(others, of.is(value))
+	for i := range v.ways {
+		if v.ways[i].Undecided == "" && v.ways[i].lets() && v.open(i, others) {
+			return "more bits of " + of.text(false) + " are compared than the " + strconv.Itoa(read) +
+				" that the kernel reads: " + hex64(value) + " gets through, and means " + hex64(value&(1<<read-1))
 		}
 	}
 	return ""
 }
-
-func hex64(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }
 
 // lets says that the kernel makes the call.
 func (w *Way) lets() bool {
@@ -124,16 +179,16 @@ func (w *Way) lets() bool {
 	return a == RetAllow || a == RetLog
 }
 
-// compatible says that one call can pass both.
-func compatible(a, b conjunction) bool {
-	s := store{work: &budget{workSingle}}
+// compatible says that one call can pass both. Where the budget ends, none can.
+func compatible(a, b conjunction, work *budget) bool {
+	s := store{work: work}
 	for _, c := range slices.Concat(a, b) {
 		s.tests = append(s.tests, c.test)
 		l := literal((len(s.tests) - 1) << 1)
 		if c.not {
 			l = l.not()
 		}
-		if !s.add(l) {
+		if !work.spend(1) || !s.add(l) {
 			return false
 		}
 	}
