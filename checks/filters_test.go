@@ -226,6 +226,22 @@ var filterHoles = []hole{
 			f.ABIs[i].Calls = f.ABIs[i].Calls[:1]
 		}
 	}), want: want{"seccomp.filter": unknown, "seccomp.syscall mount": unknown}, says: "was not evaluated"},
+	{name: "numbers of i386 that nobody evaluated", ask: allowing(served), change: spoilt(func(f *posture.Filters) {
+		f.ABIs[2].Calls = []posture.FilteredCalls{{First: 0, Last: 0xfffff, Ways: killed}}
+	}), want: want{"seccomp.abi i386": unknown}, says: "number 1048576 was not evaluated"},
+	{name: "a number that nobody evaluated", ask: justEnforcing, change: spoilt(func(f *posture.Filters) {
+		// 0 to 39 and from 41 on: 40 is sendfile.
+		f.ABIs[0].Calls = []posture.FilteredCalls{{First: 0, Last: 39, Ways: killed}, {First: 41, Last: 0xbfffffff, Ways: killed}}
+	}), want: want{"seccomp.filter": unknown}, says: "was not evaluated for every number"},
+	{name: "filters that another source alone shows", ask: denying("mount"), change: func(p *posture.Process) {
+		unread(p)
+		p.Kernel[0].Filters = allowList("mount").fetched()
+	}, want: want{"seccomp.syscall mount": gap}},
+	{name: "filters that another source alone shows, which deny", ask: denying("mount"), change: func(p *posture.Process) {
+		mute(p)
+		unread(p)
+		p.Kernel = []posture.Thread{{TID: 10, Filters: allowList(served).fetched()}}
+	}, want: want{}},
 	{name: "no ABI known", ask: denying("mount"), change: and(under(allowList(served)), func(p *posture.Process) { p.ABIs = nil }),
 		want: want{"seccomp.filter": unknown, "seccomp.syscall mount": unknown, "seccomp.abi": unknown}, says: "was not found out"},
 	{name: "an ABI without a table", ask: allowing(served), change: and(under(allowList(served)), func(p *posture.Process) { p.ABIs[0].Name = "riscv64" }),

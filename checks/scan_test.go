@@ -83,6 +83,9 @@ var scanHoles = []hole{
 	{name: "reached, not on the list", ask: allowing("read"), change: inside(scanOf("x86-64", isDenied, answers{"read": isReached, "openat": isReached}), scanOf("i386", isDenied, nil)),
 		want: want{"seccomp.surplus openat": gap, "seccomp.surplus": unknown, "seccomp.filter": unknown, "seccomp.abi i386": unknown}},
 	{name: "reached by an ABI that is not listed", ask: onABIs("x86-64"), change: inside(scanOf("i386", isDenied, answers{"getpid": isReached})), want: want{"seccomp.abi i386": gap}, says: "getpid"},
+	{name: "denied as it was tried, and no filter is there", ask: denying("mount"), change: and(inside(scanOf("x86-64", isDenied, nil)), both(func(t *posture.Thread) {
+		t.SeccompMode.Value, t.SeccompFilters.Value = 0, 0
+	})), want: want{"seccomp.syscall mount": gap, "seccomp.filter": gap, "seccomp.abi i386": gap}, says: "no filter is loaded"},
 	{name: "the calling thread reached it", threads: 3, ask: denying("mount"), change: inside(scanOf("x86-64", isReached, nil), scanOf("i386", isDenied, nil)),
 		want: want{"seccomp.syscall mount": gap, "seccomp.filter": gap, "seccomp.abi i386": unknown}},
 }
@@ -138,6 +141,7 @@ func TestScanAgainstFilters(t *testing.T) {
 		{"killed, killed", action(posture.ActionKillProcess), isKilled, report.Pass},
 		{"thread killed, killed", action(posture.ActionKillThread), isKilled, report.Pass},
 		{"killed, trapped", action(posture.ActionKillProcess), isTrapped, report.Gap},
+		{"killed, trapped by a handler that gave up", action(posture.ActionKillProcess), posture.Scanned{Answer: posture.AnswerDenied, By: posture.ActionTrap, Signal: sigsys}, report.Gap},
 		{"killed, EPERM", action(posture.ActionKillProcess), isDenied, report.Gap},
 		{"killed, reached", action(posture.ActionKillThread), isReached, report.Gap},
 		{"trapped, trapped", action(posture.ActionTrap), isTrapped, report.Pass},
