@@ -77,6 +77,10 @@ func (c *config) observe(ctx context.Context) (*posture.Process, error) {
 	if c.pid == 0 && c.scan != nil {
 		c.scan(ctx, c, p, s.filtered)
 	}
+	tried := len(p.Attempts) > 0 || p.Scan.State == posture.Known
+	if n, known := p.Threads.Get(); s.filtered && tried && (!known || n > 1) {
+		p.Limits = append(p.Limits, oneFilter)
+	}
 	if err := s.close(); err != nil {
 		p.Limits = append(p.Limits, "a child of the audit is left: "+err.Error())
 	}
@@ -103,9 +107,6 @@ func (c *config) try(ctx context.Context, p *posture.Process, s *scout) {
 		p.NotProbed = err.Error()
 	}
 	c.speakForAll(p)
-	if n, known := p.Threads.Get(); s.filtered && len(p.Attempts) > 0 && (!known || n > 1) {
-		p.Limits = append(p.Limits, oneFilter)
-	}
 	child := auditopt.From(ctx).ExecChild
 	switch {
 	case child == nil:
