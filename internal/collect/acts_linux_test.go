@@ -19,7 +19,7 @@ import (
 
 // skip leaves a test out for the reason given. Where SELFAUDIT_NO_SKIP=1 asks
 // for all tests and we are root, that is a failure.
-func skip(t *testing.T, reason string) {
+func skip(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("SELFAUDIT_NO_SKIP") == "1" && os.Geteuid() == 0 {
 		t.Fatal("must not be skipped: " + reason)
@@ -27,7 +27,7 @@ func skip(t *testing.T, reason string) {
 	t.Skip(reason)
 }
 
-func needRoot(t *testing.T) {
+func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		skip(t, "needs root")

@@ -21,7 +21,8 @@ type Options struct {
 	// Root: a policy asks for the root directory.
 	Root bool
 	// Filters: seccomp filters are asked for. PID stops each thread that has
-	// any for less than a millisecond to read them; Self cannot read any.
+	// any for less than a millisecond to read them, which those that wait in
+	// epoll_wait(2) and its like see as EINTR; Self cannot read any.
 	Filters bool
 }
 

@@ -107,7 +107,7 @@ func untouched(t *testing.T, pid int) {
 	t.Errorf("process %d: state %q", pid, state)
 }
 
-func needFetch(t *testing.T) {
+func needFetch(t testing.TB) {
 	t.Helper()
 	needRoot(t)
 	if mode, _ := OwnSeccomp(); mode != 0 {
@@ -393,14 +393,31 @@ func TestDeepStack(t *testing.T) {
 		}
 	}
 	untouched(t, pid)
+	// So is that of a process that is stopped, and stays so all the while.
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("%v %v", status, err)
+	}
+	if got, err = fetch(t.Context(), pid, &room); err != nil || len(got) != deep {
+		t.Fatalf("stopped: %d filters, %v", len(got), err)
+	}
+	time.Sleep(10 * time.Millisecond)
+	if state := procLine(pid, "State"); !strings.HasPrefix(state, "T ") {
+		t.Errorf("state %q", state)
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	untouched(t, pid)
 }
 
 // BenchmarkFetch shows how long a thread under a filter of 1,000 instructions
 // stands still.
 func BenchmarkFetch(b *testing.B) {
-	if os.Geteuid() != 0 {
-		b.Skip("needs root")
-	}
+	needFetch(b)
 	exe, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)

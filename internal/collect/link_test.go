@@ -12,7 +12,7 @@ import (
 // filters, which it has no use for.
 func TestSelfLinksNoFilters(t *testing.T) {
 	if _, err := os.Stat("testdata/self/main.go"); err != nil {
-		t.Skip("needs the source tree")
+		t.Fatal("needs the source tree: ", err)
 	}
 	program := filepath.Join(t.TempDir(), "self")
 	build := exec.Command("go", "build", "-o", program, "./testdata/self")

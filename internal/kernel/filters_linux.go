@@ -126,6 +126,10 @@ const (
 // initial user namespace, and no filter on the caller. Its errors are those of
 // ctx and *FilterError.
 //
+// A thread that waits in one of the calls that signal(7) lists as failing with
+// EINTR when a process is stopped and continued (epoll_wait(2), sigtimedwait(2),
+// semop(2) and others) sees that once, as under any tracer; others go on waiting.
+//
 // Whatever happens, the thread is left neither stopped nor traced. The tracer
 // is a thread of its own that ends with the attempt, and the kernel detaches
 // what a thread traces when that ends: after SIGKILL of the whole process as
@@ -277,7 +281,7 @@ func (a *filterAttempt) mayRead() error {
 func (a *filterAttempt) read() error {
 	t := &a.tracee
 	begun := time.Now()
-	for turn := begun; ; {
+	for turn := begun; !a.cancel.Load(); {
 		before := t.stops
 		t.turn()
 		now := time.Now()
@@ -292,12 +296,11 @@ func (a *filterAttempt) read() error {
 			return nil
 		case t.over:
 			return filterError(t.request, t.errno)
-		case a.cancel.Load():
-			return &FilterError{Reason: FilterNotStopped}
 		case now.Sub(turn) > stopWait || now.Sub(begun) > readWait:
 			return &FilterError{Reason: FilterNotStopped}
 		}
 	}
+	return &FilterError{Reason: FilterNotStopped}
 }
 
 // filterReasons is what errnos of the requests mean.

@@ -87,6 +87,7 @@ func (t *tracee) seize() syscall.Errno {
 	priority := int32(1)
 	_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_FIFO|unix.SCHED_RESET_ON_FORK, uintptr(unsafe.Pointer(&priority)))
 	t.pause, t.full = unix.NsecToTimespec(pollNanos), ^uint64(0)
+	t.since = t.now()
 	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, t.tid, 0, 0, 0, 0)
 	return errno
 }
@@ -102,14 +103,10 @@ func (t *tracee) patient() { t.pause = unix.NsecToTimespec(slowPollNanos) }
 func (t *tracee) turn() {
 	const setMask = 2
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&t.full)), uintptr(unsafe.Pointer(&t.mask)), 8, 0, 0)
-	if !t.asked {
-		t.asked, t.since = true, t.now()
-	}
-	if _, errno := t.ptrace(unix.PTRACE_INTERRUPT, 0, 0); errno != 0 {
-		t.fail(unix.PTRACE_INTERRUPT, errno)
-	} else if t.stopped() {
+	if t.stopped() {
 		t.read()
 		t.release()
+		t.rest()
 	}
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&t.mask)), 0, 8, 0, 0)
 }
@@ -120,23 +117,51 @@ func (t *tracee) fail(request uintptr, errno syscall.Errno) {
 	t.over, t.request, t.errno = true, request, errno
 }
 
-// stopped looks until the thread has stopped, has ended, or the turn is over.
+// stopped looks until the thread has stopped, has ended, or the turn is over. It
+// tells the thread to stop once, and not where it has stopped for a signal: it
+// would stop again then, as soon as it is let go.
 //
 //go:nosplit
 //go:norace
 func (t *tracee) stopped() bool {
 	for range polls {
 		look := t.now()
-		if t.stop() {
-			return true
-		}
-		if t.over {
-			return false
+		if t.stop() || t.over {
+			return !t.over
 		}
 		t.since = look
-		_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t.pause)), 0, 0)
+		if !t.asked {
+			t.asked = true
+			if _, errno := t.ptrace(unix.PTRACE_INTERRUPT, 0, 0); errno != 0 {
+				t.fail(unix.PTRACE_INTERRUPT, errno)
+				return false
+			}
+			continue
+		}
+		t.sleep()
 	}
 	return false
+}
+
+// rest lets the thread run on before more of it is read. A signal that stops it
+// meanwhile is given at once.
+//
+//go:nosplit
+//go:norace
+func (t *tracee) rest() {
+	for i := 0; i < polls && !t.over; i++ {
+		t.since = t.now()
+		t.sleep()
+		if t.stop() {
+			t.release()
+		}
+	}
+}
+
+//go:nosplit
+//go:norace
+func (t *tracee) sleep() {
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t.pause)), 0, 0)
 }
 
 // stop says whether the thread has stopped. It takes nothing away: neither an
