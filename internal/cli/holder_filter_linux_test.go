@@ -2,7 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -42,8 +45,13 @@ func numberOf(name string) uint32 {
 }
 
 // denies is a filter that kills for other ABIs, answers EPERM to the named
-// calls, to clone(2) with CLONE_NEWUSER, and lets the rest through.
+// calls and to clone(2) with CLONE_NEWUSER, and lets the rest through.
 func denies(calls ...string) []unix.SockFilter {
+	return answers(retErrno|uint32(unix.EPERM), calls...)
+}
+
+// answers is denies with another answer to the named calls.
+func answers(ret uint32, calls ...string) []unix.SockFilter {
 	p := []unix.SockFilter{
 		does(bpfLoad, 4),
 		{Code: bpfJEQ, Jt: 1, K: nativeABI().Audit},
@@ -53,7 +61,7 @@ func denies(calls ...string) []unix.SockFilter {
 		does(bpfRet, retKill),
 	}
 	for _, call := range calls {
-		p = append(p, unless(bpfJEQ, numberOf(call), 1), does(bpfRet, retErrno|uint32(unix.EPERM)))
+		p = append(p, unless(bpfJEQ, numberOf(call), 1), does(bpfRet, ret))
 	}
 	return append(p,
 		unless(bpfJEQ, numberOf("clone"), 3),
@@ -126,13 +134,29 @@ func strictThread() error {
 	return nil
 }
 
-// takeFilter gives the holder the filters of a posture.
+// under POSTURE COMMAND... executes a command under the filters of a posture.
+func under() {
+	err := takeFilter(os.Args[1])
+	path := ""
+	if err == nil {
+		path, err = exec.LookPath(os.Args[2])
+	}
+	if err == nil {
+		err = syscall.Exec(path, os.Args[2:], os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, "under:", err)
+	os.Exit(125)
+}
+
+// takeFilter gives the process the filters of a posture.
 func takeFilter(posture string) error {
 	switch posture {
 	case "filter":
 		return loadFilter(denies("execve", "ptrace"), true)
 	case "wider":
 		return loadFilter(denies("ptrace"), true)
+	case "kills":
+		return loadFilter(answers(retKill, "ptrace", "personality"), true)
 	case "stacked":
 		if err := loadFilter(denies("execve", "ptrace"), true); err != nil {
 			return err

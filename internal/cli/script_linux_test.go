@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"auditctl": func() { os.Exit(Main()) },
 		"holder":   holder,
+		"under":    under,
 	})
 }
 

@@ -21,6 +21,7 @@ const (
 	noteUnnamed      = "unnamed-numbers"
 	noteLog          = "log"
 	noteDelegated    = "delegated"
+	noteUnfiltered   = "unfiltered"
 )
 
 // notesOf says what the table of a class does not show by itself.
@@ -46,6 +47,7 @@ func notesOf(c *render.SeccompClass) []render.SeccompNote {
 		v.equivalents(add, known)
 		v.ioUring(add)
 		v.unnamed(add)
+		v.unfiltered(add)
 	}
 	return notes
 }
@@ -266,6 +268,21 @@ func (v view) unnamed(add addNote) {
 	for i := range v.Calls {
 		if r := &v.Calls[i]; r.First <= last+1 && last+1 <= r.Last && r.Verdict != render.VerdictDenied {
 			add(noteUnnamed, v.ABI, "numbers above %d, calls of kernels to come, are not denied: %s", last&^x32Bit, r.Summary)
+		}
+	}
+}
+
+// unfiltered is about calls that the kernel asks no filter about.
+func (v view) unfiltered(add addNote) {
+	abi, _ := names.FindABI(v.ABI)
+	for i := range v.Calls {
+		if v.Calls[i].Verdict == render.VerdictAllowed {
+			continue
+		}
+		for _, call := range v.Calls[i].Calls {
+			if why := names.Unfiltered(abi.Arch, call.Number); why != "" {
+				add(noteUnfiltered, v.ABI, "%s", why)
+			}
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (c *command) seccomp(ctx context.Context, run *seccompRun) error {
 	if run.json {
 		return render.SeccompJSON(&c.out, d)
 	}
-	return render.SeccompText(&c.out, d, render.SeccompOptions{Color: c.terminal.color, Width: c.terminal.width, Absent: run.abis != nil})
+	return render.SeccompText(&c.out, d, render.SeccompOptions{Color: c.terminal.color, Width: c.terminal.width, Listed: run.abis != nil})
 }
 
 // outside reads the filters of another process and does with them what the
@@ -122,8 +122,11 @@ func (run *seccompRun) inside(ctx context.Context) (*render.Seccomp, error) {
 	if errScan != nil {
 		p.Limits = append(p.Limits, "not all calls could be tried: "+errScan.Error())
 	}
-	if run.unfiltered {
+	switch {
+	case run.unfiltered:
 		p.Limits = append(p.Limits, "no seccomp filter is in force here, so that none denies anything")
+	default:
+		p.Limits = append(p.Limits, "what is denied was denied with the arguments that were tried: a filter may let others through, which only its instructions tell, from outside by --pid")
 	}
 	d := documentOf(p)
 	d.Scan = make([]render.SeccompScan, 0, len(scans))
@@ -221,10 +224,20 @@ func openDiff(d *render.SeccompDiff) bool {
 	return false
 }
 
+// openComparison passes over what the filters let through by the evaluation and
+// no child made: a few calls act whatever their arguments, and are never made.
+// A denial that was not seen is not known to be one.
 func openComparison(c *render.SeccompComparison) bool {
 	for _, a := range c.ABIs {
-		if len(a.Open) > 0 || a.Why != "" {
+		if a.Why != "" {
 			return true
+		}
+		abi, _ := names.FindABI(a.ABI)
+		for _, o := range a.Open {
+			let := o.Evaluated == posture.ActionAllow.String() || o.Evaluated == posture.ActionLog.String()
+			if !let && names.Unfiltered(abi.Arch, o.Number) == "" {
+				return true
+			}
 		}
 	}
 	return false

@@ -79,7 +79,11 @@ func (run *seccompRun) compareScan(out *render.SeccompComparison, digest string,
 		case agree:
 			count.Agreed++
 		case why != "":
-			count.Open = append(count.Open, render.SeccompOpen{Number: c.Number, Name: name, Why: why})
+			open := render.SeccompOpen{Number: c.Number, Name: name, Why: why}
+			if way, known := c.Filtered.Get(); known && way.Action != posture.ActionUndecided {
+				open.Evaluated = actionWords(way)
+			}
+			count.Open = append(count.Open, open)
 		default:
 			count.Disagree++
 			out.Disagreements = append(out.Disagreements, render.SeccompDisagreement{

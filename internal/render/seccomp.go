@@ -197,7 +197,9 @@ type SeccompCompared struct {
 type SeccompOpen struct {
 	Number uint32 `json:"number"`
 	Name   string `json:"name,omitempty"`
-	Why    string `json:"why"`
+	// Evaluated is what the filters should do; empty where that is not known.
+	Evaluated string `json:"evaluated,omitempty"`
+	Why       string `json:"why"`
 }
 
 // SeccompDisagreement is a number that the scan and the evaluation see

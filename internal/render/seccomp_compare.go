@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// answerReachable is what a call reads that the kernel itself answered.
+const answerReachable = "reachable"
+
 // scanAnswers are the answers of a live scan in the order in which they are
 // printed.
 var scanAnswers = []struct {
@@ -15,7 +18,7 @@ var scanAnswers = []struct {
 	tone          tone
 }{
 	{"unknown", "unknown", doubtful},
-	{"reachable", "reachable", noTone},
+	{answerReachable, "reachable", noTone},
 	{"denied by filter", "denied by a filter", noTone},
 	{"no such call in this kernel", "no such call in this kernel", noTone},
 }
@@ -41,6 +44,10 @@ func (t *seccompText) scan(s *SeccompScan) {
 	t.section(title)
 	if s.Why != "" {
 		t.item(2, "Not all were tried:", doubtful, 22, Sentence(s.Why))
+	}
+	if !s.Native && !t.listed && len(s.Calls) > 0 && !slices.ContainsFunc(s.Calls, func(c SeccompScanned) bool { return c.Answer == answerReachable }) {
+		t.para(2, "Not listed, for no call was seen to be reachable: --abi "+s.ABI+" lists them.")
+		return
 	}
 	for _, a := range scanAnswers {
 		named, nameless := scanRows(s.Calls, a.answer)
@@ -87,9 +94,9 @@ func scanWords(c *SeccompScanned) string {
 	switch {
 	case c.Signal != "":
 		words += ", the child died of " + c.Signal
-	case c.Returned && c.Errno != "":
+	case c.Returned && c.Errno != "" && !strings.HasPrefix(c.Detail, c.Errno+":"):
 		words += ", " + c.Errno
-	case c.Returned:
+	case c.Returned && c.Errno == "":
 		words += ", success"
 	}
 	if c.Detail != "" {
@@ -116,7 +123,11 @@ func (t *seccompText) comparison(c *SeccompComparison) {
 			}
 		}
 		for _, o := range a.Open {
-			open = append(open, row{o.Name, numberWord(o.Number), Sentence(o.Why)})
+			words := Sentence(o.Why)
+			if o.Evaluated != "" {
+				words = "evaluated: " + Sentence(o.Evaluated) + "; " + words
+			}
+			open = append(open, row{o.Name, numberWord(o.Number), words})
 		}
 		t.rows(a.ABI+": disagreements", differ)
 		t.rows(a.ABI+": could not be compared", open)

@@ -46,7 +46,7 @@ func (t *seccompText) abi(a *SeccompABI) {
 		t.item(2, "every number", noTone, 16, Sentence(one))
 		return
 	}
-	if a.Present == PresentNo && !t.absent {
+	if a.Present == PresentNo && !t.listed {
 		t.para(2, "Not listed, for this kernel does not have it: --abi "+a.ABI+" lists them.")
 		return
 	}

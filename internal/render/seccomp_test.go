@@ -33,7 +33,7 @@ func TestSeccompGolden(t *testing.T) {
 	variants := map[string]SeccompOptions{
 		"txt":        {},
 		"narrow.txt": {Width: 1},
-		"color.txt":  {Color: true, Absent: true},
+		"color.txt":  {Color: true, Listed: true},
 	}
 	for _, in := range inputs {
 		base := strings.TrimSuffix(in, ".in.json")

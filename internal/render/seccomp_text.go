@@ -13,8 +13,9 @@ type SeccompOptions struct {
 	// Color and Width are those of TextOptions.
 	Color bool
 	Width int
-	// Absent shows the calls of ABIs that this kernel does not have, too.
-	Absent bool
+	// Listed lists the calls also of ABIs that lead nowhere: those that this
+	// kernel does not have, or in which no call was reached.
+	Listed bool
 }
 
 // SeccompText writes d for a person: whose filters they are, and then what was
@@ -24,7 +25,7 @@ func SeccompText(w io.Writer, d *Seccomp, o SeccompOptions) error {
 	if d == nil {
 		return errNoReport
 	}
-	t := seccompText{text: text{page: page{width: max(o.Width, MinWidth), paint: uncoloured}}, absent: o.Absent}
+	t := seccompText{text: text{page: page{width: max(o.Width, MinWidth), paint: uncoloured}}, listed: o.Listed}
 	if o.Width == 0 {
 		t.width = DefaultWidth
 	}
@@ -55,7 +56,7 @@ func SeccompText(w io.Writer, d *Seccomp, o SeccompOptions) error {
 
 type seccompText struct {
 	text
-	absent bool
+	listed bool
 }
 
 func (t *seccompText) head(d *Seccomp) {
