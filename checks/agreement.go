@@ -20,10 +20,9 @@ const (
 )
 
 // compareFetched compares the filters that were read of a thread with the mode
-// and the number of filters that the kernel shows of it. It returns how many
-// facts were compared.
-func compareFetched(out *results, a *audited) int {
-	compared := 0
+// and the number of filters that the kernel shows of it. It returns one of the
+// threads where there was something to compare.
+func compareFetched(out *results, a *audited) (compared *posture.Thread) {
 	var found *report.Finding
 	for i := range a.views {
 		v := &a.views[i]
@@ -35,11 +34,8 @@ func compareFetched(out *results, a *audited) int {
 		// Another mode is that of a thread that is being killed.
 		modeKnown = modeKnown && mode >= 0 && mode < len(seccompRank)
 		count, counted := v.SeccompFilters.Get()
-		if modeKnown {
-			compared++
-		}
-		if counted {
-			compared++
+		if compared == nil && (modeKnown || counted) {
+			compared = v.Thread
 		}
 		if modeKnown && (mode == seccompFilter) != (n > 0) || counted && count != n {
 			found = disagreeFetched(out, found, v)
@@ -53,10 +49,10 @@ func compareFetched(out *results, a *audited) int {
 
 func disagreeFetched(out *results, found *report.Finding, v *threads) *report.Finding {
 	if found == nil {
-		shown := "seccomp mode " + v.factWords(factSeccompMode) + " with " + v.factWords(factFilterCount) + " filters"
-		fetched := strconv.Itoa(len(v.Filters.Value.Programs)) + " filters were read"
+		shown := "seccomp mode " + v.factWords(factSeccompMode) + ", number of filters " + v.factWords(factFilterCount)
+		fetched := someFilters(len(v.Filters.Value.Programs))
 		found = out.add(contradictionID, report.Gap, "two sources that agree", shown+" against "+fetched,
-			"thread "+strconv.Itoa(v.tids[0])+" is shown in "+shown+", and "+fetched+" from it")
+			"the kernel shows of thread "+strconv.Itoa(v.tids[0])+" "+shown+", and "+fetched+" could be read from it")
 		found.Subject = "filters"
 	}
 	found.Threads = append(found.Threads, v.tids...)

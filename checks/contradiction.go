@@ -144,43 +144,53 @@ type agreed struct {
 	facts, tids int
 	// executed: what execve(2) leaves.
 	executed bool
-	// fetched are facts on filters that were read.
-	fetched int
+	// fetched is a thread whose filters were read, and are as many as counted.
+	fetched *posture.Thread
 	// scanned says how many calls of which ABIs were compared.
 	scanned []string
 }
 
 func agreement(out *results, a *audited, all *agreed) {
-	if all.facts+all.fetched+len(all.scanned) == 0 && !all.executed {
+	if all.facts+len(all.scanned) == 0 && all.fetched == nil && !all.executed {
 		out.add(contradictionID, report.Unknown, "two sources that agree", "unknown",
 			"no fact has two sources, so whether they would agree is not known")
 		return
 	}
-	observed := strconv.Itoa(all.facts) + " facts of " + strconv.Itoa(all.tids) + " threads agree"
-	f := out.add(contradictionID, report.Pass, "two sources that agree", observed,
-		"what the kernel answered by system calls agrees with /proc: "+observed)
-	for i := range a.Kernel {
-		k := &a.Kernel[i]
-		if c := a.class[k.TID]; c != nil {
-			f.Evidence = seenOf([]fact{factEffective}, c, k)
-			break
+	f := out.add(contradictionID, report.Pass, "two sources that agree", "", "")
+	if all.facts > 0 {
+		same := strconv.Itoa(all.facts) + " facts of " + strconv.Itoa(all.tids) + " threads agree"
+		also(f, same, "what the kernel answered by system calls agrees with /proc: "+same)
+		for i := range a.Kernel {
+			k := &a.Kernel[i]
+			if c := a.class[k.TID]; c != nil {
+				f.Evidence = seenOf([]fact{factEffective}, c, k)
+				break
+			}
 		}
 	}
 	if all.executed {
-		f.Observed += ", and what execve(2) leaves is what was computed"
+		const same = "what execve(2) leaves is what was computed"
+		also(f, same, same)
 		f.Evidence = append(f.Evidence, seen(&a.AfterExec.Origin)...)
 	}
-	if all.fetched > 0 {
-		also(f, "the filters that were read are as many as the kernel shows")
+	if all.fetched != nil {
+		const same = "as many filters as the kernel shows could be read"
+		also(f, same, same)
+		f.Evidence = append(f.Evidence, seen(&all.fetched.SeccompFilters.Origin, &all.fetched.Filters.Origin)...)
 	}
 	if len(all.scanned) > 0 {
-		also(f, "what the evaluated filters answer is what was seen, for "+strings.Join(all.scanned, ", "))
+		same := "what the filters answer is what was seen, for " + strings.Join(all.scanned, ", ")
+		also(f, same, same)
 		f.Evidence = append(f.Evidence, seen(&a.Scan.Origin)...)
 	}
 }
 
 // also adds to what was observed, and to the message.
-func also(f *report.Finding, words string) {
-	f.Observed += ", and " + words
-	f.Message += "; " + words
+func also(f *report.Finding, observed, message string) {
+	if f.Observed != "" {
+		f.Observed += ", and "
+		f.Message += "; "
+	}
+	f.Observed += observed
+	f.Message += message
 }

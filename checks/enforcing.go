@@ -104,8 +104,8 @@ func (c *filterCase) filterEffect(e *effect, g *guarded) {
 	c.unnamedEffect(e, g)
 	c.forbiddenEffect(e, g)
 	if e.status == report.Pass {
-		e.problems = []string{strconv.Itoa(len(g.Filters.Value.Programs)) + " filters, which always deny " +
-			strconv.Itoa(c.alwaysDenied(g)) + " of the " + strconv.Itoa(len(b.calls)) + " calls of " + b.Name}
+		e.problems = []string{someFilters(len(g.Filters.Value.Programs)) + ", by which " + strconv.Itoa(c.alwaysDenied(g)) + " of the " +
+			strconv.Itoa(len(b.calls)) + " calls of " + b.Name + " are denied whatever their arguments"}
 	}
 }
 

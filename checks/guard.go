@@ -82,12 +82,12 @@ func guardOf(t *posture.Thread, abis []abi) *guarded {
 }
 
 func disagreement(t *posture.Thread) string {
-	words := "two sources disagree: " + strconv.Itoa(len(t.Filters.Value.Programs)) + " filters were read"
+	words := "two sources disagree: " + someFilters(len(t.Filters.Value.Programs)) + " could be read"
 	if t.SeccompMode.State == posture.Known {
 		words += ", the seccomp mode is " + names.SeccompModeName(t.SeccompMode.Value)
 	}
 	if t.SeccompFilters.State == posture.Known {
-		words += ", and " + strconv.Itoa(t.SeccompFilters.Value) + " filters are counted"
+		words += ", and the kernel counts " + someFilters(t.SeccompFilters.Value)
 	}
 	return words
 }

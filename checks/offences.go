@@ -86,7 +86,6 @@ func (g *guarded) decideOn(abis []abi, which int, o *offence) decision {
 		return d
 	}
 	d.status, d.why = report.Unknown, o.name+" is "+d.words()+", and whether "+o.does+" is among that was not examined"
-	d.ways = nil
 	return d
 }
 
@@ -191,7 +190,7 @@ func (c *filterCase) letThrough(t *posture.Thread, which int, forbidden []offenc
 		}
 	}
 	if l.status == report.Gap && b.present.State != posture.Known {
-		l.status, l.why = report.Unknown, "that would be let through, and "+whyNot(&b.present.Origin, "whether this kernel has "+b.Name)
+		l.status, l.why = report.Unknown, "that would be let through; whether this kernel has "+b.Name+" is not known: "+b.present.Why()
 	}
 	return l
 }

@@ -33,11 +33,7 @@ func (c *filterCase) surplusThreads(out *results) *report.Finding {
 		id: surplusID, expected: onlyAllowed,
 		judge: c.judgeThread,
 		show: func(t *posture.Thread) []report.Evidence {
-			g := c.guards[t]
-			if g.guard == guardUnknown || g.guard == guardTried {
-				return seen(&g.SeccompMode.Origin, &g.Filters.Origin)
-			}
-			return g.passEvidence()
+			return c.guards[t].evidence(&c.abis[native], 0, &decision{})
 		},
 		say: func(status report.Status, who, observed string) string {
 			switch status {

@@ -23,6 +23,14 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s[:maxClause], "") + "…"
 }
 
+// someFilters counts filters: "1 filter", "2 filters".
+func someFilters(n int) string {
+	if n == 1 {
+		return "1 filter"
+	}
+	return strconv.Itoa(n) + " filters"
+}
+
 // actionWords say what a filter does, for a sentence about a call.
 func actionWords(w *posture.Way) string {
 	switch w.Action {
@@ -64,11 +72,11 @@ func wayWords(w *posture.Way) string {
 
 // words say what was decided. Of denials the conditions do not matter.
 func (d *decision) words() string {
-	if len(d.ways) == 0 {
-		if d.tried != nil && d.status == report.Gap {
-			return triedWords(d.tried)
-		}
+	switch {
+	case d.why != "":
 		return d.why
+	case d.tried != nil:
+		return triedWords(d.tried)
 	}
 	var all []string
 	for i := range d.ways {
@@ -114,10 +122,10 @@ func (g *guarded) evidence(b *abi, nr uint32, d *decision) []report.Evidence {
 		return g.instructions(d.ways)
 	case d.tried != nil:
 		return []report.Evidence{{Source: orNone(g.source), Value: b.callName(nr) + ": " + d.tried.Answer.String() + ", " + seenWords(d.tried)}}
-	case g.guard == guardUnknown:
+	case g.guard == guardUnknown, g.guard == guardTried:
 		return seen(&g.SeccompMode.Origin, &g.Filters.Origin)
 	default:
-		return seen(&g.SeccompMode.Origin)
+		return g.passEvidence()
 	}
 }
 
