@@ -16,12 +16,6 @@ import (
 	"github.com/selfaudit/selfaudit/internal/render"
 )
 
-// Exit codes of auditctl seccomp beside exitTrouble.
-const (
-	exitDiffers = 1
-	exitUnknown = 3
-)
-
 // seccompFlags are the flags of auditctl seccomp as they were written.
 type seccompFlags struct {
 	pid, output, diff, used, timeout once

@@ -27,11 +27,11 @@ const (
 // notesOf says what the table of a class does not show by itself.
 func notesOf(c *render.SeccompClass) []render.SeccompNote {
 	notes := []render.SeccompNote{}
-	add := func(kind, abi, format string, args ...any) {
-		notes = append(notes, render.SeccompNote{Kind: kind, ABI: abi, Text: fmt.Sprintf(format, args...)})
+	add := func(kind, abi string, calls []string, format string, args ...any) {
+		notes = append(notes, render.SeccompNote{Kind: kind, ABI: abi, Syscalls: calls, Text: fmt.Sprintf(format, args...)})
 	}
 	if !looksAtArch(c.Filters) {
-		add(noteArchitecture, "", "no filter looks at the architecture (seccomp_data.arch): a number means one call by one ABI and another call by another, and all are judged alike")
+		add(noteArchitecture, "", nil, "no filter looks at the architecture (seccomp_data.arch): a number means one call by one ABI and another call by another, and all are judged alike")
 	}
 	known := map[string]bool{}
 	for i := range c.ABIs {
@@ -52,8 +52,8 @@ func notesOf(c *render.SeccompClass) []render.SeccompNote {
 	return notes
 }
 
-// addNote appends a note about an ABI.
-type addNote func(kind, abi, format string, args ...any)
+// addNote appends a note about calls of an ABI.
+type addNote func(kind, abi string, calls []string, format string, args ...any)
 
 // Of linux/bpf_common.h and struct seccomp_data: a load of 32 bits at a fixed
 // offset, and where the architecture is.
@@ -112,7 +112,7 @@ func (v view) foreign(add addNote) {
 		}
 	}
 	if n > 0 {
-		add(noteABI, v.ABI, "%d of %d calls may be made by this ABI's own numbers", n, len(v.byName))
+		add(noteABI, v.ABI, nil, "%d of %d calls may be made by this ABI's own numbers", n, len(v.byName))
 	}
 }
 
@@ -140,7 +140,7 @@ func (v view) widths(add addNote) {
 	}
 	for _, s := range all {
 		if len(s.calls) > 0 {
-			add(noteWidth, v.ABI, "%s: %s", some(s.calls), s.text)
+			add(noteWidth, v.ABI, s.calls, "%s: %s", some(s.calls), s.text)
 		}
 	}
 }
@@ -162,10 +162,10 @@ func (v view) actions(add addNote) {
 		}
 	}
 	if len(logged) > 0 {
-		add(noteLog, v.ABI, "%s: logged and made: SECCOMP_RET_LOG denies nothing", some(logged))
+		add(noteLog, v.ABI, logged, "%s: logged and made: SECCOMP_RET_LOG denies nothing", some(logged))
 	}
 	if len(delegated) > 0 {
-		add(noteDelegated, v.ABI, "%s: left to a tracer or a supervisor, whose answer no filter shows; ENOSYS where there is none", some(delegated))
+		add(noteDelegated, v.ABI, delegated, "%s: left to a tracer or a supervisor, whose answer no filter shows; ENOSYS where there is none", some(delegated))
 	}
 }
 
@@ -176,22 +176,23 @@ func appendNew(list []string, word string) []string {
 	return append(list, word)
 }
 
-// flagTwins are calls that take the flags of another in memory, where no filter
-// sees them: they go round the conditions that the other is let through under.
-var flagTwins = map[string]string{"clone": "clone3"}
-
 // work is what several calls do, of which some are denied and others are not.
 type work struct {
-	why          string
-	denied, open []string
+	why                string
+	denied, open, told []string
 }
 
 // equivalents names denied calls whose work others do that are not, those that
 // do one work together. known are reasons that were given for another ABI.
 func (v view) equivalents(add addNote, known map[string]bool) {
-	for name, twin := range flagTwins {
-		if r := v.byName[name]; r != nil && r.Verdict == render.VerdictConditional && v.may(twin) {
-			add(noteEquivalent, v.ABI, "%s is let through under conditions, and %s takes the same flags where no filter sees them", name, v.told(twin))
+	for i := range v.Calls {
+		if v.Calls[i].Verdict != render.VerdictConditional {
+			continue
+		}
+		for _, call := range v.Calls[i].Calls {
+			if round := v.round(call.Name); round != "" && v.may(round) {
+				add(noteEquivalent, v.ABI, []string{call.Name, round}, "%s is let through under conditions, and %s takes the same arguments from memory, where no filter sees them", call.Name, v.tell(round))
+			}
 		}
 	}
 	for _, w := range v.works() {
@@ -199,8 +200,19 @@ func (v view) equivalents(add addNote, known map[string]bool) {
 			continue
 		}
 		known[w.why] = true
-		add(noteEquivalent, v.ABI, "what %s: denied %s; not denied %s", w.why, strings.Join(w.denied, ", "), strings.Join(w.open, ", "))
+		add(noteEquivalent, v.ABI, append(slices.Clone(w.denied), w.open...), "what %s: denied %s; not denied %s", w.why, strings.Join(w.denied, ", "), strings.Join(w.told, ", "))
 	}
+}
+
+// round returns the call that takes the arguments of another from memory, and
+// so goes round conditions on them, or "".
+func (v view) round(name string) string {
+	if name == "clone" {
+		return "clone3"
+	}
+	abi, _ := names.FindABI(v.ABI)
+	by, _, _ := names.Multiplexer(abi.Arch, name)
+	return by
 }
 
 // works returns the works of which a part is denied, by what they are.
@@ -220,15 +232,16 @@ func (v view) works() []work {
 				at, all = len(all), append(all, work{why: why})
 			}
 			all[at].denied = appendNew(all[at].denied, name)
-			all[at].open = appendNew(all[at].open, v.told(other))
+			all[at].open = appendNew(all[at].open, other)
+			all[at].told = appendNew(all[at].told, v.tell(other))
 		}
 	}
 	slices.SortFunc(all, func(a, b work) int { return strings.Compare(a.why, b.why) })
 	return all
 }
 
-// told is a call that is not denied, with what keeps it from being let through.
-func (v view) told(name string) string {
+// tell names a call that is not denied, with what keeps it from being let through.
+func (v view) tell(name string) string {
 	switch r := v.byName[name]; r.Verdict {
 	case render.VerdictAllowed:
 		return name
@@ -257,7 +270,7 @@ func (v view) ioUring(add addNote) {
 	if len(round) > 0 {
 		text += ", so that it goes round what is decided on " + strings.Join(round, ", ")
 	}
-	add(noteIOUring, v.ABI, "%s", text)
+	add(noteIOUring, v.ABI, append([]string{"io_uring_setup"}, round...), "%s", text)
 }
 
 // unnamed is about numbers above the last that has a name: calls of kernels to
@@ -267,7 +280,7 @@ func (v view) unnamed(add addNote) {
 	last := names.LastSyscall(abi.Arch)
 	for i := range v.Calls {
 		if r := &v.Calls[i]; r.First <= last+1 && last+1 <= r.Last && r.Verdict != render.VerdictDenied {
-			add(noteUnnamed, v.ABI, "numbers above %d, calls of kernels to come, are not denied: %s", last&^x32Bit, r.Summary)
+			add(noteUnnamed, v.ABI, nil, "numbers above %d, calls of kernels to come, are not denied: %s", last&^x32Bit, r.Summary)
 		}
 	}
 }
@@ -281,7 +294,7 @@ func (v view) unfiltered(add addNote) {
 		}
 		for _, call := range v.Calls[i].Calls {
 			if why := names.Unfiltered(abi.Arch, call.Number); why != "" {
-				add(noteUnfiltered, v.ABI, "%s", why)
+				add(noteUnfiltered, v.ABI, []string{call.Name}, "%s", why)
 			}
 		}
 	}

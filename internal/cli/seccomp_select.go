@@ -16,7 +16,7 @@ func (run *seccompRun) choose(d *render.Seccomp) {
 	for i := range d.Classes {
 		c := &d.Classes[i]
 		c.ABIs = slices.DeleteFunc(c.ABIs, func(a render.SeccompABI) bool { return !run.wantsABI(a.ABI) })
-		c.Notes = slices.DeleteFunc(c.Notes, func(n render.SeccompNote) bool { return n.ABI != "" && !run.wantsABI(n.ABI) })
+		c.Notes = slices.DeleteFunc(c.Notes, func(n render.SeccompNote) bool { return !run.wantsNote(&n) })
 		for j := range c.ABIs {
 			c.ABIs[j].Calls = run.chooseCalls(c.ABIs[j].Calls)
 		}
@@ -43,6 +43,14 @@ func (run *seccompRun) wantsABI(name string) bool {
 
 func (run *seccompRun) wantsCall(name string) bool {
 	return run.syscalls == nil || slices.Contains(run.syscalls, name)
+}
+
+// wantsNote keeps what is about all calls, and what is about one that is wanted.
+func (run *seccompRun) wantsNote(n *render.SeccompNote) bool {
+	if n.ABI != "" && !run.wantsABI(n.ABI) {
+		return false
+	}
+	return len(n.Syscalls) == 0 || slices.ContainsFunc(n.Syscalls, run.wantsCall)
 }
 
 // chooseCalls returns the ranges that are wanted. A call that is asked for by

@@ -145,7 +145,9 @@ type SeccompWay struct {
 type SeccompNote struct {
 	Kind string `json:"kind"`
 	ABI  string `json:"abi,omitempty"`
-	Text string `json:"text"`
+	// Syscalls are the calls that it is about; none where it is about all.
+	Syscalls []string `json:"syscalls,omitempty"`
+	Text     string   `json:"text"`
 }
 
 // SeccompScan is every number of one ABI, tried.
