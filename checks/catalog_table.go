@@ -121,7 +121,7 @@ var catalog = []Meta{
 		"another ABI",
 		"The kernel takes system calls by another ABI too (i386 through int 0x80, x32, arm), whose numbers mean other calls, and the filters let through there what the policy denies, what is not on its allow-list, or, where the policy lists architectures, any call of one that is not listed. A call of i386 that does the work of several (socketcall, ipc) counts as each of them; where it is let through on a condition the answer is unknown.",
 		"A program of 64 bits changes the ABI with one instruction, and is past a filter that knows the native numbers alone.",
-		"deny by architecture first: libseccomp does unless seccomp_arch_add(3) adds one, so list only SCMP_ARCH_X86_64 (or the own one) in architectures and add no other; docker: a profile without SCMP_ARCH_X86 and SCMP_ARCH_X32 in archMap; kubernetes: seccompProfile.type: Localhost with such a profile, since RuntimeDefault lets i386 through by its own numbers; systemd: SystemCallArchitectures=native; Go: compare seccomp_data.arch before the number, and refuse numbers with bit 30 set on x86-64",
+		"deny by architecture first: libseccomp does unless seccomp_arch_add(3) adds one, so list only SCMP_ARCH_X86_64 (or the own one) in architectures and add no other; docker: a profile without SCMP_ARCH_X86 and SCMP_ARCH_X32 in archMap; kubernetes: seccompProfile.type: Localhost with such a profile, since RuntimeDefault has i386 among its architectures; systemd: SystemCallArchitectures=native; Go: compare seccomp_data.arch before the number, and refuse numbers with bit 30 set on x86-64",
 	},
 	{
 		"seccomp.filter", report.Seccomp, report.High,

@@ -206,9 +206,14 @@ func (l *let) add(g *guarded, b *abi, o *offence, d decision) {
 		return
 	}
 	if len(l.calls) < maxListed {
-		for _, e := range g.evidence(b, o.nr, &d) {
-			l.evidence = append(l.evidence, report.Evidence{Source: e.Source, Value: b.callName(o.nr) + ": " + e.Value})
+		evidence := g.evidence(b, o.nr, &d)
+		for i := range evidence {
+			// What was tried is named already.
+			if d.tried == nil {
+				evidence[i].Value = b.callName(o.nr) + ": " + evidence[i].Value
+			}
 		}
+		l.evidence = append(l.evidence, evidence...)
 	}
 	l.calls = append(l.calls, o.words(&d))
 }
