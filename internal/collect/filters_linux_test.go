@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -56,6 +57,19 @@ func init() {
 			must(loadHere(tagged(n, uint32(i))))
 		}
 		return stay(1)
+	}
+	// The same, and is busy all the time.
+	acts["stacked-busy"] = func() error {
+		go func() {
+			_ = stay(1)
+			os.Exit(0)
+		}()
+		for range must1(strconv.Atoi(os.Args[1])) {
+			must(loadHere(tagged(3, 0)))
+		}
+		for busy := new(atomic.Int64); ; {
+			busy.Add(1)
+		}
 	}
 	// Stays under a number of short filters.
 	acts["stacked"] = func() error {
@@ -288,6 +302,57 @@ func init() {
 	}
 }
 
+func must1[T any](v T, err error) T {
+	must(err)
+	return v
+}
+
+// A process that is stopped does not run between the turns.
+func TestDeepStackStopped(t *testing.T) {
+	needFetch(t)
+	const deep = 1200
+	cmd := command(t, "stacked-busy")
+	cmd.Args = append(cmd.Args, strconv.Itoa(deep))
+	pid, _ := talk(t, cmd, 1)
+	for range 500 {
+		if procLine(pid, "Seccomp_filters") == strconv.Itoa(deep) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("%v %v", status, err)
+	}
+	ticks := func() string {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", pid, pid))
+		_, after, _ := strings.Cut(string(b), ") ")
+		return strings.Join(strings.Fields(after)[11:12], "") // utime
+	}
+	before := ticks()
+	var room kernel.FilterRoom
+	for range 5 {
+		if got, err := fetch(t.Context(), pid, &room); err != nil || len(got) != deep {
+			t.Fatalf("%d filters, %v", len(got), err)
+		}
+	}
+	time.Sleep(10 * time.Millisecond)
+	if state := procLine(pid, "State"); !strings.HasPrefix(state, "T ") {
+		t.Errorf("state %q", state)
+	}
+	if after := ticks(); after == "" || after != before {
+		t.Errorf("it ran: %s ticks, then %s", before, after)
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	untouched(t, pid)
+}
+
 func init() {
 	// Ends its leader, and stays on another thread under a filter.
 	acts["headless"] = func() error {
@@ -391,25 +456,6 @@ func TestDeepStack(t *testing.T) {
 		if !bytes.Equal(p, encoded(tagged(3, uint32(i)))) {
 			t.Fatalf("filter %d: % x", i, p)
 		}
-	}
-	untouched(t, pid)
-	// So is that of a process that is stopped, and stays so all the while.
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
-		t.Fatalf("%v %v", status, err)
-	}
-	if got, err = fetch(t.Context(), pid, &room); err != nil || len(got) != deep {
-		t.Fatalf("stopped: %d filters, %v", len(got), err)
-	}
-	time.Sleep(10 * time.Millisecond)
-	if state := procLine(pid, "State"); !strings.HasPrefix(state, "T ") {
-		t.Errorf("state %q", state)
-	}
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
 	}
 	untouched(t, pid)
 }
