@@ -18,38 +18,34 @@ const (
 // unfiltered fills Filters of a thread whose mode says that it has none, and
 // says whether it did so.
 func unfiltered(t *posture.Thread) bool {
-	mode := &t.SeccompMode
-	f := &t.Filters
+	mode, f := &t.SeccompMode, &t.Filters.Origin
+	note := mode.Raw
 	switch {
-	case mode.State == posture.Absent:
-		*f = posture.None[posture.Filters](mode.Source, mode.Why())
 	case mode.State != posture.Known:
 		f.Fail(mode.Source, "the seccomp mode is not known: "+mode.Why())
-	case mode.Value != modeDisabled && mode.Value != modeStrict:
-		return false
-	case t.SeccompFilters.State == posture.Known && t.SeccompFilters.Value != 0:
-		f.Fail(mode.Source, mode.Source+": "+mode.Raw+" and "+t.SeccompFilters.Raw+" contradict each other")
+		f.State = mode.State // absent, where the kernel has no seccomp
+		return true
 	case mode.Value == modeStrict:
-		*f = posture.Of(posture.Filters{}, mode.Source, mode.Raw+" (strict: no filter, and no call but read, write, _exit and sigreturn)")
-	default:
-		*f = posture.Of(posture.Filters{}, mode.Source, mode.Raw)
+		note += " (strict: no filter, and no call but read, write, _exit and sigreturn)"
+	case mode.Value != modeDisabled:
+		return false
+	}
+	if t.SeccompFilters.State == posture.Known && t.SeccompFilters.Value != 0 {
+		f.Fail(mode.Source, mode.Source+": "+mode.Raw+" and "+t.SeccompFilters.Raw+" contradict each other")
+	} else {
+		f.Know(mode.Source, note)
 	}
 	return true
 }
 
-// ownFilters fills Filters for an audit of self, which can tell only that there
-// are none.
+// ownFilters fills Filters where they cannot be read, or were not asked for.
 func (a *collector) ownFilters() {
-	why := ""
-	switch {
-	case !a.o.Filters:
-		why = "filters were not asked for"
-	default:
+	why := "filters were not asked for"
+	if a.o.Filters {
 		why = "from inside no filter can be read: a process cannot trace its own threads, and the kernel shows none to a caller that is under a filter"
 	}
 	for i := range a.p.Classes {
-		t := &a.p.Classes[i].Thread
-		if !a.o.Filters || !unfiltered(t) {
+		if t := &a.p.Classes[i].Thread; !a.o.Filters || !unfiltered(t) {
 			t.Filters.Fail(filterSource, why)
 		}
 	}
