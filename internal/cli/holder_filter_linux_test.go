@@ -169,6 +169,8 @@ func takeFilter(posture string) error {
 			return err
 		}
 		return onThread(func() error { return loadFilter(denies("mount"), false) })
+	case "partly":
+		return onThread(func() error { return loadFilter(denies("mount"), false) })
 	case "strict":
 		return strictThread()
 	default:

@@ -115,6 +115,9 @@ func whole(c *render.SeccompClass) error {
 	if c.State == stateKnown && len(c.ABIs) == 0 {
 		return errors.New("has no ABI")
 	}
+	if strings.Trim(c.Digest, "0123456789abcdef") != "" {
+		return fmt.Errorf("digest %s: not hexadecimal", render.Safe(c.Digest))
+	}
 	for _, a := range c.ABIs {
 		if len(a.Calls) == 0 {
 			return fmt.Errorf("ABI %s is empty", render.Safe(a.ABI))
@@ -180,7 +183,7 @@ func changesOf(here, other *render.SeccompABI) []render.SeccompChange {
 		a, b := &here.Calls[i], &other.Calls[j]
 		first, last := max(a.First, b.First), min(a.Last, b.Last)
 		if kind := kindOf(a, b); kind != "" && first <= last {
-			change := render.SeccompChange{ABI: here.ABI, First: first, Last: last, Kind: kind, Here: a.Summary, Other: b.Summary, Calls: within(a.Calls, first, last)}
+			change := render.SeccompChange{ABI: here.ABI, First: first, Last: last, Kind: kind, Here: a.Summary, Other: render.Sentence(b.Summary), Calls: within(a.Calls, first, last)}
 			changes = appendChange(changes, change)
 		}
 		if a.Last <= last {

@@ -66,6 +66,7 @@ func (run *seccompRun) outside(ctx context.Context) (*render.Seccomp, error) {
 		d.Used = run.usedOf(d)
 	case run.scan:
 		d.Comparison, err = run.scanUnder(ctx, p)
+		d.Limits = p.Limits
 	}
 	return d, err
 }

@@ -44,6 +44,9 @@ func (run *seccompRun) scanUnder(ctx context.Context, p *posture.Process) (*rend
 	done := map[string]bool{}
 	for i := range p.Classes {
 		filters, known := p.Classes[i].Filters.Get()
+		if known && len(filters.Programs) == 0 {
+			p.Limits = append(p.Limits, fmt.Sprintf("%d threads have no filter, so that for them there was nothing to compare", len(p.Classes[i].TIDs)))
+		}
 		if !known || len(filters.Programs) == 0 || done[filters.Digest] {
 			continue
 		}

@@ -255,3 +255,53 @@ func TestReadDocument(t *testing.T) {
 		}
 	}
 }
+
+// A difference goes before what is not known, and that before success.
+func TestSeccompExitCode(t *testing.T) {
+	class := func(state, verdict string) []render.SeccompClass {
+		return []render.SeccompClass{{State: state, ABIs: []render.SeccompABI{{Calls: []render.SeccompCalls{{Verdict: verdict}}}}}}
+	}
+	good := class(stateKnown, render.VerdictAllowed)
+	diff := func(kind string) *render.SeccompDiff {
+		return &render.SeccompDiff{Pairs: []render.SeccompDiffPair{{Changes: []render.SeccompChange{{Kind: kind}}}}}
+	}
+	compared := func(o ...render.SeccompOpen) *render.SeccompComparison {
+		return &render.SeccompComparison{ABIs: []render.SeccompCompared{{ABI: "x86-64", Open: o}}}
+	}
+	scan := func(answer, why string) []render.SeccompScan {
+		return []render.SeccompScan{{Why: why, Calls: []render.SeccompScanned{{Answer: answer}}}}
+	}
+	use := []render.SeccompUse{{Name: "read"}}
+	for name, c := range map[string]struct {
+		run  seccompRun
+		d    render.Seccomp
+		want int
+	}{
+		"table":                   {seccompRun{}, render.Seccomp{Classes: good}, 0},
+		"undecided":               {seccompRun{}, render.Seccomp{Classes: class(stateKnown, render.VerdictUndecided)}, 3},
+		"one class not read":      {seccompRun{}, render.Seccomp{Classes: append(class("unreadable", ""), good...)}, 3},
+		"no difference":           {seccompRun{}, render.Seccomp{Classes: good, Diff: &render.SeccompDiff{Pairs: []render.SeccompDiffPair{{}}}}, 0},
+		"difference":              {seccompRun{}, render.Seccomp{Classes: good, Diff: diff(render.ChangeHereOnly)}, 1},
+		"difference, and unknown": {seccompRun{}, render.Seccomp{Classes: class("unreadable", ""), Diff: diff(render.ChangeAction)}, 1},
+		"difference not known":    {seccompRun{}, render.Seccomp{Classes: good, Diff: diff(render.ChangeUnknown)}, 3},
+		"agrees":                  {seccompRun{}, render.Seccomp{Classes: good, Comparison: compared()}, 0},
+		"let through, not made":   {seccompRun{}, render.Seccomp{Classes: good, Comparison: compared(render.SeccompOpen{Evaluated: "ALLOW"})}, 0},
+		"denied, not seen":        {seccompRun{}, render.Seccomp{Classes: good, Comparison: compared(render.SeccompOpen{Evaluated: "TRAP"})}, 3},
+		"not evaluated":           {seccompRun{}, render.Seccomp{Classes: good, Comparison: compared(render.SeccompOpen{Number: 1})}, 3},
+		"asked no filter":         {seccompRun{}, render.Seccomp{Classes: good, Comparison: compared(render.SeccompOpen{Number: 335})}, 0},
+		"disagrees": {seccompRun{}, render.Seccomp{Classes: good, Comparison: &render.SeccompComparison{
+			Disagreements: []render.SeccompDisagreement{{}}}}, 1},
+		"used as let through":   {seccompRun{}, render.Seccomp{Classes: good, Used: []render.SeccompUsed{{}}}, 0},
+		"unused":                {seccompRun{}, render.Seccomp{Classes: good, Used: []render.SeccompUsed{{Unused: use}}}, 1},
+		"used and denied":       {seccompRun{}, render.Seccomp{Classes: good, Used: []render.SeccompUsed{{Denied: use}}}, 1},
+		"used, undecided":       {seccompRun{}, render.Seccomp{Classes: good, Used: []render.SeccompUsed{{Undecided: use}}}, 3},
+		"scan":                  {seccompRun{}, render.Seccomp{Scan: scan("reachable", "")}, 0},
+		"scan, unknown":         {seccompRun{}, render.Seccomp{Scan: scan("unknown", "")}, 3},
+		"scan without a filter": {seccompRun{unfiltered: true}, render.Seccomp{Scan: scan("unknown", "")}, 0},
+		"scan cut short":        {seccompRun{unfiltered: true}, render.Seccomp{Scan: scan("reachable", "out of time")}, 3},
+	} {
+		if got := c.run.exitCode(&c.d); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}

@@ -287,6 +287,15 @@ func SeccompJSON(w io.Writer, d *Seccomp) error {
 	c := *d
 	c.Target.Comm, c.Target.Exe = plain(d.Target.Comm), plain(d.Target.Exe)
 	c.Host.Kernel, c.Host.Arch = plain(d.Host.Kernel), plain(d.Host.Arch)
+	c.Used = nil
+	for _, u := range d.Used {
+		u.Source = plain(u.Source)
+		c.Used = append(c.Used, u)
+	}
+	c.Limits = nil
+	for _, l := range d.Limits {
+		c.Limits = append(c.Limits, sentence(l))
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
