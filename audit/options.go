@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/selfaudit/selfaudit/checks"
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -32,11 +33,12 @@ type Option func(*config)
 type config struct {
 	policy *policy.Policy
 	pid    int // 0: the own process
-	// other observes another process, and scan tries every system call. They
-	// are set by WithPID and WithPolicy alone, so that a program that never
-	// calls those links nothing of what they take.
+	// other observes another process, scan tries every system call, and check
+	// judges filters too. They are set by WithPID and WithPolicy alone, so that
+	// a program that never calls those links nothing of what they take.
 	other   func(context.Context, *config, collect.Options) (*posture.Process, error)
 	scan    func(context.Context, *config, *posture.Process, bool)
+	check   func(*posture.Process, *policy.Policy) []report.Finding
 	logger  *slog.Logger
 	timeout time.Duration
 	probes  bool
@@ -52,7 +54,7 @@ func WithPolicy(p *Policy) Option {
 			c.errs = append(c.errs, fmt.Errorf("WithPolicy: %w", err))
 			return
 		}
-		c.policy, c.scan = p, scanSelf
+		c.policy, c.scan, c.check = p, scanSelf, checks.Run
 	}
 }
 
@@ -107,7 +109,7 @@ func WithoutProbes() Option {
 // configure returns what the options come to, and all that is wrong with them.
 // It returns a config, for its logger, also where something is wrong.
 func configure(opts []Option) (*config, error) {
-	c := &config{timeout: DefaultTimeout, probes: true}
+	c := &config{timeout: DefaultTimeout, probes: true, check: checks.RunWithoutFilters}
 	for _, o := range opts {
 		if o == nil {
 			c.errs = append(c.errs, errors.New("nil option"))

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/selfaudit/selfaudit/checks"
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -127,7 +126,7 @@ func (c *config) speakForAll(p *posture.Process) {
 		return
 	}
 	why := "not judged"
-	for _, f := range checks.Run(p, &policy.Policy{Process: policy.Process{UniformThreads: true}}) {
+	for _, f := range c.check(p, &policy.Policy{Process: policy.Process{UniformThreads: true}}) {
 		if f.ID != uniform {
 			continue
 		}
@@ -151,7 +150,7 @@ func (c *config) judge(p *posture.Process, started time.Time) *report.Report {
 		Target:    target(p),
 		Policy:    report.Policy{Name: c.policy.Name, Source: c.policy.Source, SHA256: c.policy.Digest()},
 		StartedAt: started.UTC().Round(0),
-		Findings:  checks.Run(p, c.policy),
+		Findings:  c.check(p, c.policy),
 		Limits:    p.Limits,
 	}
 	r.Host.Kernel, r.Host.Arch = collect.Host()

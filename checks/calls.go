@@ -69,6 +69,10 @@ func callsOf(arch string) []call {
 	return out
 }
 
+// unfiltered says why no filter can deny a call. No allow-list need name it,
+// and a policy that denies it cannot be met.
+func (b *abi) unfiltered(nr uint32) string { return names.Unfiltered(b.Arch, nr) }
+
 func compareCalls(a, b call) int {
 	return cmp.Or(cmp.Compare(a.nr, b.nr), strings.Compare(a.name, b.name))
 }

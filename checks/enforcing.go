@@ -191,7 +191,7 @@ func (c *filterCase) judgeUnnamed(a posture.Action) report.Status {
 func (c *filterCase) forbiddenEffect(e *effect, g *guarded) {
 	var logged, left forbiddenCalls
 	for _, one := range c.abis[native].calls {
-		if !c.forbids(one.name) {
+		if !c.forbids(one.name) || c.abis[native].unfiltered(one.nr) != "" {
 			continue
 		}
 		ways := []posture.Way{{}}

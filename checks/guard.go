@@ -162,6 +162,8 @@ func (g *guarded) decide(abis []abi, which int, nr uint32) decision {
 		return decision{why: b.why}
 	case g.guard == guardStrict:
 		return strict(b, nr)
+	case g.guard != guardUnknown && b.unfiltered(nr) != "":
+		return decision{why: b.unfiltered(nr)}
 	case g.guard == guardFilters:
 		return g.verdicts[which].decide(nr)
 	case g.guard == guardTried:

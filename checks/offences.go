@@ -26,7 +26,7 @@ func (c *filterCase) forbidden(which int) []offence {
 	var out []offence
 	all := c.unlisted(which)
 	for _, one := range b.calls {
-		if all || c.forbids(one.name) {
+		if (all || c.forbids(one.name)) && b.unfiltered(one.nr) == "" {
 			out = append(out, offence{call: one, last: one.nr})
 		}
 	}
