@@ -244,6 +244,7 @@ func TestReadDocument(t *testing.T) {
 		"a part":      {`{"schema": "selfaudit.seccomp/v1", "selection": {"allowed": true}, "classes": [{"threads": [1], "state": "known"}]}`, "only a part"},
 		"from inside": {`{"schema": "selfaudit.seccomp/v1", "classes": [], "scan": []}`, "no filters"},
 		"a report":    {`{"schema": "selfaudit.report/v1"}`, "schema is selfaudit.report/v1"},
+		"hostile":     {`{"schema": "selfaudit.seccomp/v1", "classes": [{"threads": [1], "state": "unreadable", "digest": "\u001b[2J"}]}`, `"\x1b[2J": not hexadecimal`},
 		"torn":        {`{"schema": "selfaudit.seccomp/v1", "classes": [{"threads": [1], "mode": "filter", "state": "known", "abis": []}]}`, "no ABI"},
 	} {
 		file := filepath.Join(t.TempDir(), "document.json")
