@@ -12,8 +12,8 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
-	"github.com/selfaudit/selfaudit/internal/names"
 	"github.com/selfaudit/selfaudit/internal/procfs"
+	"github.com/selfaudit/selfaudit/internal/seccomp"
 )
 
 // filterReader reads the filters of a process's threads, for one audit. They
@@ -243,7 +243,7 @@ func evaluate(ctx context.Context, programs [][]byte, digest string) (fact postu
 		fact.Fail(filterSource, filterSource+": "+err.Error()+" before the filters were evaluated")
 		return fact
 	}
-	verdicts, err := Verdicts(programs, names.ABIs(runtime.GOARCH))
+	verdicts, err := Verdicts(programs, seccomp.ABIs(runtime.GOARCH))
 	if err != nil {
 		fact.Fail(filterSource, filterSource+": "+err.Error())
 		return fact

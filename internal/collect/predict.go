@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
-	"github.com/selfaudit/selfaudit/internal/names"
 	"github.com/selfaudit/selfaudit/internal/seccomp"
 )
 
@@ -18,7 +17,7 @@ const predictSource = "the filters as they were read"
 func Predict(f *posture.Filters, scans []posture.Scan) {
 	p, why := newPredictor(f)
 	for i := range scans {
-		abi, known := names.FindABI(scans[i].ABI)
+		abi, known := seccomp.FindABI(scans[i].ABI)
 		for j := range scans[i].Calls {
 			s := &scans[i].Calls[j]
 			switch {
@@ -26,8 +25,8 @@ func Predict(f *posture.Filters, scans []posture.Scan) {
 				s.Filtered.Fail(predictSource, why)
 			case !known:
 				s.Filtered.Fail(predictSource, "no ABI "+strconv.Quote(scans[i].ABI))
-			case names.Unfiltered(abi.Arch, s.Number) != "":
-				s.Filtered.Fail(predictSource, names.Unfiltered(abi.Arch, s.Number))
+			case seccomp.Unfiltered(abi, s.Number) != "":
+				s.Filtered.Fail(predictSource, seccomp.Unfiltered(abi, s.Number))
 			default:
 				p.predict(&s.Filtered, &seccomp.Data{NR: s.Number, Arch: abi.Audit, Args: s.Args})
 			}

@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
-	"github.com/selfaudit/selfaudit/internal/names"
 	"github.com/selfaudit/selfaudit/internal/seccomp"
 )
 
@@ -12,7 +11,7 @@ import (
 // struct sock_filter in host byte order, in the order of their installation.
 // Digest is left empty. Its errors are those of a program that no kernel would
 // have taken.
-func Verdicts(programs [][]byte, abis []names.ABI) (posture.Filters, error) {
+func Verdicts(programs [][]byte, abis []seccomp.ABI) (posture.Filters, error) {
 	f := posture.Filters{Programs: programs}
 	stack, err := decode(programs)
 	if err != nil || len(stack) == 0 {
