@@ -97,8 +97,9 @@ func (d *domain) next(v uint64) (uint64, bool) {
 	for _, not := range d.not {
 		if v&not.mask == not.want {
 			// All values up to the next one that differs in the mask's
-			// lowest bit are excluded alike.
-			next := (v | (not.mask&-not.mask - 1)) + 1
+			// lowest bit that may differ are excluded alike.
+			free := not.mask &^ d.known
+			next := (v | (free&-free - 1)) + 1
 			return next, next != 0
 		}
 	}

@@ -36,7 +36,7 @@ func (s *simplifier) listed(c cube) []cube {
 				continue
 			}
 			low = low && (own.kind == testLow || own.kind == testMask && own.mask&highWord == 0)
-			if !d.restrict(own, l.holds(), s.g.work) {
+			if !d.restrict(own, l.holds(), s.work) {
 				return nil
 			}
 		}
@@ -111,9 +111,9 @@ func (s *simplifier) compare(a, b literal) int {
 	return cmp.Or(
 		cmp.Compare(x.of.index, y.of.index),
 		cmp.Compare(x.kind, y.kind),
+		cmp.Compare(y.mask, x.mask),
 		cmp.Compare(b&1, a&1),
 		cmp.Compare(x.want, y.want),
-		cmp.Compare(x.mask, y.mask),
 		cmp.Compare(a, b),
 	)
 }

@@ -14,31 +14,51 @@ type way struct {
 	paths   []cube
 }
 
+// maxLiterals bounds how many literals the paths of one node have, and
+// maxLiteralsTotal those of all nodes together: conditions print them.
+const (
+	maxLiterals      = 1 << 14
+	maxLiteralsTotal = 1 << 19
+)
+
 // pathfinder finds the paths from a node that arguments can take.
 type pathfinder struct {
-	g     *graph
-	store store
-	here  cube
-	most  int
-	count int
-	ways  []way
+	g        *graph
+	store    store
+	here     cube
+	ways     []way
+	paths    budget
+	literals budget
+	// fixed is for path alone.
+	fixed []fixedBits
+}
+
+// fixedBits are the bits of a variable that are known.
+type fixedBits struct {
+	of          variable
+	mask, value uint64
 }
 
 // ways returns the outcomes below a node for the numbers of a span, each with
 // the paths that lead to it. No two paths can be taken by one call, and each
-// call takes one. Where there are too many, or finding them is too much work,
-// it returns why nothing is decided.
-func (g *graph) ways(node int32, sp span, most int) (ways []way, st *store, undecided string) {
-	f := &pathfinder{g: g, most: most, store: store{tests: g.tests, work: g.work}}
+// call takes one. Where there are more than most, or finding them is too much
+// work, it returns why nothing is decided.
+func (g *graph) ways(node int32, sp span, most, work int) (ways []way, st *store, undecided string) {
+	f := &pathfinder{
+		g: g, store: store{tests: g.tests, work: g.work},
+		paths: budget{most}, literals: budget{min(maxLiterals, g.literals.left)},
+	}
+	literals := f.literals.left
 	if g.nodes[node].number {
 		f.store.within(sp)
 	}
-	if !g.work.limited(workPaths, func() bool { return f.follow(node) }) {
-		if f.count > most {
+	if !g.work.limited(work, func() bool { return f.follow(node) }) {
+		if f.paths.left < 0 || f.literals.left < 0 {
 			return nil, nil, undecidedPaths
 		}
 		return nil, nil, undecidedWork
 	}
+	g.literals.spend(literals - f.literals.left)
 	slices.SortStableFunc(f.ways, func(a, b way) int { return compareOutcomes(a.outcome, b.outcome) })
 	return f.ways, &f.store, ""
 }
@@ -96,10 +116,13 @@ func (f *pathfinder) descend(id int32, l literal, chosen bool) bool {
 
 // arrive notes a path's end.
 func (f *pathfinder) arrive(o outcome) bool {
-	if f.count++; f.count > f.most {
+	path, ok := f.path()
+	if !ok {
+		return true
+	}
+	if !f.paths.spend(1) || !f.literals.spend(len(path)) {
 		return false
 	}
-	path := slices.Clone(f.here)
 	for i := range f.ways {
 		if at := &f.ways[i]; at.outcome.ret == o.ret && at.outcome.undecided == o.undecided {
 			at.paths = append(at.paths, path)
@@ -108,6 +131,66 @@ func (f *pathfinder) arrive(o outcome) bool {
 	}
 	f.ways = append(f.ways, way{o, []cube{path}})
 	return true
+}
+
+// path returns the literals that lead here, without those that follow from the
+// bits that others fix: that a value is not 5, where it is 7. It is false where
+// one of them contradicts those bits, so that no call comes here after all.
+func (f *pathfinder) path() (cube, bool) {
+	f.fixed = f.fixed[:0]
+	for _, l := range f.here {
+		t := &f.g.tests[l.test()]
+		if t.fixes(l.holds()) {
+			b := f.bitsOf(t.of)
+			b.mask |= t.mask
+			b.value |= t.want
+			if !l.holds() {
+				b.value ^= t.mask
+			}
+		}
+	}
+	out := make(cube, 0, min(len(f.here), 8))
+	for _, l := range f.here {
+		t := &f.g.tests[l.test()]
+		if t.kind > testLow || t.fixes(l.holds()) {
+			out = append(out, l)
+			continue
+		}
+		if b := f.bitsOf(t.of); t.bits()&^b.mask != 0 {
+			out = append(out, l)
+		} else if t.about(b.value) != l.holds() {
+			return nil, false
+		}
+	}
+	f.g.work.spend(len(f.here))
+	return out, true
+}
+
+// bitsOf returns the place for the bits of a variable that a path fixes.
+func (f *pathfinder) bitsOf(of variable) *fixedBits {
+	for i := range f.fixed {
+		if f.fixed[i].of == of {
+			return &f.fixed[i]
+		}
+	}
+	f.fixed = append(f.fixed, fixedBits{of: of})
+	return &f.fixed[len(f.fixed)-1]
+}
+
+// fixes says that the answer to a test tells bits of the variable.
+func (t *test) fixes(holds bool) bool {
+	return t.kind == testMask && (holds || t.mask&(t.mask-1) == 0)
+}
+
+// bits returns the bits of the variable that the answer depends on.
+func (t *test) bits() uint64 {
+	switch {
+	case t.kind == testMask:
+		return t.mask
+	case t.kind == testLow || t.of.index >= variableNR:
+		return lowWord
+	}
+	return ^uint64(0)
 }
 
 // certain returns the outcome that is the only one below a node, whatever the

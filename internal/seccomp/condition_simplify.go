@@ -7,6 +7,7 @@ import "slices"
 type simplifier struct {
 	g     *graph
 	store *store
+	work  *budget
 	// pairs says that 64-bit comparisons are made of two of 32.
 	pairs bool
 }
@@ -28,7 +29,7 @@ func (s *simplifier) simplify(on, off []cube) []cube {
 
 // apart says that no call is both in c and in one of the others.
 func (s *simplifier) apart(c cube, others []cube) bool {
-	if s.g.work.left < 0 {
+	if s.work.left < 0 {
 		return false
 	}
 	start := s.store.mark()
@@ -38,7 +39,7 @@ func (s *simplifier) apart(c cube, others []cube) bool {
 	}
 	inner := s.store.mark()
 	for _, o := range others {
-		if s.g.work.left < 0 || s.store.addAll(o) {
+		if s.work.left < 0 || s.store.addAll(o) {
 			return false
 		}
 		s.store.back(inner)
@@ -66,7 +67,7 @@ func (s *simplifier) drop(c cube, off []cube) cube {
 // half that it stands before: "high word 0 and low word not 5" is one of the
 // two paths to "not 5".
 func (s *simplifier) pair(c cube, off []cube) cube {
-	for i := 0; i < len(c) && s.g.work.spend(1+len(c)/8); {
+	for i := 0; i < len(c) && s.work.spend(1+len(c)/8); {
 		joined, ok := s.joinHalves(c, i)
 		if ok && s.apart(joined, off) {
 			c, i = joined, 0
@@ -149,7 +150,7 @@ func (s *simplifier) literal(t test) literal {
 // merge makes one test of those that each fix some bits of a variable: first
 // of those that fix bits of either half, later of all.
 func (s *simplifier) merge(c cube, halves bool) cube {
-	for i := 0; i < len(c) && s.g.work.spend(1+len(c)/8); i++ {
+	for i := 0; i < len(c) && s.work.spend(1+len(c)/8); i++ {
 		for j := i + 1; j < len(c); {
 			if l, ok := s.mergeTwo(c[i], c[j], halves); ok {
 				c[i] = l
@@ -194,7 +195,7 @@ func (s *simplifier) absorb(list []cube) []cube {
 	for i, c := range list {
 		included := false
 		for j, other := range list {
-			if i != j && s.g.work.spend(1) && s.includes(other, c) && (j < i || !s.includes(c, other)) {
+			if i != j && s.work.spend(1) && s.includes(other, c) && (j < i || !s.includes(c, other)) {
 				included = true
 				break
 			}
@@ -216,7 +217,7 @@ func (s *simplifier) includes(outer, inner cube) bool {
 	deep := s.store.mark()
 	for _, l := range outer {
 		// That is so where supposing otherwise is a contradiction.
-		if s.g.work.left < 0 || s.store.add(l.not()) {
+		if s.work.left < 0 || s.store.add(l.not()) {
 			return false
 		}
 		s.store.back(deep)

@@ -54,9 +54,14 @@ func Evaluate(stack []Program, abi names.ABI, o Options) []Range {
 	if o.MaxPaths <= 0 {
 		o.MaxPaths = defaultMaxPaths
 	}
-	e := &evaluator{abi: abi, most: o.MaxPaths, g: newGraph(&budget{workTotal}), verdicts: make(map[int32]*verdict)}
-	for _, r := range e.stack(stack) {
-		e.describe(r)
+	e := &evaluator{
+		abi: abi, most: o.MaxPaths, wording: budget{workWording},
+		g: newGraph(&budget{workTotal}), verdicts: make(map[int32]*verdict),
+	}
+	regions := e.stack(stack)
+	e.out = make([]Range, 0, len(regions))
+	for i, v := range e.decide(regions) {
+		e.describe(regions[i], v)
 	}
 	return e.out
 }
@@ -65,6 +70,8 @@ type evaluator struct {
 	abi  names.ABI
 	most int
 	g    *graph
+	// wording is what may still be spent on shorter conditions and on notes.
+	wording budget
 	// named are the numbers that the ABI has names for, once asked for.
 	named []uint32
 	// verdicts are those of nodes that do not ask for the number.

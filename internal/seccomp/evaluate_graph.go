@@ -46,11 +46,13 @@ type graph struct {
 	leaves  map[outcome]int32
 	joined  map[[2]int32]int32
 	work    *budget
+	// literals is how many literals paths may still have.
+	literals budget
 }
 
 func newGraph(work *budget) *graph {
 	return &graph{
-		terms: newTerms(), testIDs: make(map[test]int32), work: work,
+		terms: newTerms(), testIDs: make(map[test]int32), work: work, literals: budget{maxLiteralsTotal},
 		nodeIDs: make(map[[3]int32]int32), leaves: make(map[outcome]int32), joined: make(map[[2]int32]int32),
 	}
 }

@@ -75,7 +75,7 @@ var hostile = []struct {
 	{"masks without end", func() []Program {
 		r := randomSource(5)
 		p := Program{ld(low(1))}
-		for range 300 {
+		for range 150 {
 			p = append(p, jump(opJsetK, r.Uint32()|r.Uint32(), 1, 0), ret(RetErrno|r.Uint32()&3))
 		}
 		return []Program{append(p, ret(RetAllow))}

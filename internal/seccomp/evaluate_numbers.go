@@ -13,12 +13,12 @@ type region struct {
 	node int32
 }
 
-// Bounds on the work that one evaluation may take. A step of a program is 1.
+// Bounds on the work that one evaluation may take. A step of a program is 1,
+// and real filters take some ten thousand altogether.
 const (
 	workTotal  = 1 << 25
 	workWalk   = 1 << 18 // one set of numbers, in one program
 	workSingle = 1 << 14 // one number, in one program
-	workPaths  = 1 << 22 // telling the ways of one node apart
 )
 
 // surveyor splits the numbers of an ABI by what one program does with them,

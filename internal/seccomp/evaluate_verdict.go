@@ -15,11 +15,19 @@ type verdict struct {
 	arguments uint8
 	// noted are the ways with notes, for what the kernel may read of them.
 	noted map[widths][]Way
-	work  budget
+	work  *budget
 }
 
-// workSimplify bounds what is done to make conditions shorter.
-const workSimplify = 1 << 19
+// Bounds on what is done to find the ways of one node. All are tried with the
+// first, and what that leaves open with the second, so that a few hard ones
+// cannot use up what the easy ones need.
+var workPaths = [...]int{1 << 15, 1 << 22}
+
+// Bounds on what is done to make conditions shorter, of one node and of all.
+const (
+	workSimplify = 1 << 18
+	workWording  = 1 << 23
+)
 
 // callsOf returns the numbers that an ABI has names for, ascending.
 func callsOf(abi names.ABI) []uint32 {
@@ -33,14 +41,25 @@ func callsOf(abi names.ABI) []uint32 {
 	return out
 }
 
+// decide returns the verdicts of regions.
+func (e *evaluator) decide(regions []region) []*verdict {
+	verdicts := make([]*verdict, len(regions))
+	for round, work := range workPaths {
+		for i, r := range regions {
+			if verdicts[i] == nil {
+				verdicts[i] = e.verdict(r, work, round == len(workPaths)-1)
+			}
+		}
+	}
+	return verdicts
+}
+
 // describe adds a region to the ranges, number by number where the widths of
 // arguments matter.
-func (e *evaluator) describe(r region) {
-	v := e.verdict(r)
+func (e *evaluator) describe(r region, v *verdict) {
 	first := r.first
 	if v.arguments != 0 {
-		calls := e.callsWithin(r.span)
-		for _, nr := range calls {
+		for _, nr := range e.callsWithin(r.span) {
 			noted := e.noted(v, nr)
 			if noted == nil {
 				continue
@@ -93,19 +112,24 @@ func alike(a, b []Way) bool {
 	})
 }
 
-// verdict returns what a region's node says of its numbers.
-func (e *evaluator) verdict(r region) *verdict {
-	n := &e.g.nodes[r.node]
+// verdict returns what a region's node says of its numbers. If that takes more
+// work than it may it returns nil, or the last time, that it is undecided.
+func (e *evaluator) verdict(r region, work int, last bool) *verdict {
 	if v := e.verdicts[r.node]; v != nil {
 		return v
 	}
+	n := &e.g.nodes[r.node]
 	v := new(verdict)
 	if n.test == outcomeNode {
 		*v = certainly(n.outcome)
 	} else {
-		*v = e.conditional(r)
+		ways, st, undecided := e.g.ways(r.node, r.span, e.most, work)
+		if undecided == undecidedWork && !last {
+			return nil
+		}
+		*v = e.conditional(r.node, ways, st, undecided)
 	}
-	if !n.number {
+	if !n.number || n.test == outcomeNode {
 		e.verdicts[r.node] = v
 	}
 	return v
@@ -126,16 +150,15 @@ func (o outcome) way() Way {
 	return Way{Ret: o.ret, Filter: int(o.filter), Offset: int(o.offset)}
 }
 
-// conditional finds the ways of a node that tests something.
-func (e *evaluator) conditional(r region) verdict {
-	ways, st, undecided := e.g.ways(r.node, r.span, e.most)
-	if undecided == "" && len(ways) > 1 {
+// conditional is the verdict of a node that tests something.
+func (e *evaluator) conditional(node int32, ways []way, st *store, undecided string) verdict {
+	switch {
+	case undecided == "" && len(ways) == 1:
+		return certainly(ways[0].outcome)
+	case undecided == "":
 		return e.worded(ways, st)
 	}
-	if len(ways) == 1 {
-		return certainly(ways[0].outcome)
-	}
-	if o, ok := e.g.certain(r.node); ok {
+	if o, ok := e.g.certain(node); ok {
 		return certainly(o)
 	}
 	return certainly(outcome{undecided: undecided})
@@ -143,9 +166,10 @@ func (e *evaluator) conditional(r region) verdict {
 
 // worded simplifies the conditions of several ways and puts them in words.
 func (e *evaluator) worded(ways []way, st *store) verdict {
-	s := &simplifier{g: e.g, store: st, pairs: e.abi.WordBits == 64}
-	v := verdict{ways: make([]Way, len(ways)), work: budget{workNotes}}
-	e.g.work.limited(workSimplify, func() bool {
+	st.work = &e.wording
+	s := &simplifier{g: e.g, store: st, work: st.work, pairs: e.abi.WordBits == 64}
+	v := verdict{ways: make([]Way, len(ways)), work: st.work}
+	e.wording.limited(workSimplify, func() bool {
 		for i, w := range ways {
 			var off []cube
 			for j := range ways {

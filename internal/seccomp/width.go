@@ -12,8 +12,9 @@ import (
 // not known.
 type widths [6]int
 
-// workNotes bounds what is done to find notes, for one node and all its numbers.
-const workNotes = 1 << 19
+// workNotes bounds what is done to find notes on one node, for each of the ways
+// in which the kernel may read the arguments.
+const workNotes = 1 << 17
 
 // unnoted stands for the notes that the bound leaves out.
 const unnoted = "not all comparisons were held against how many bits the kernel reads"
@@ -33,7 +34,10 @@ func (e *evaluator) noted(v *verdict, nr uint32) []Way {
 	}
 	out, ok := v.noted[read]
 	if !ok {
-		out = v.note(read)
+		e.wording.limited(workNotes, func() bool {
+			out = v.note(read)
+			return true
+		})
 		if v.noted == nil {
 			v.noted = make(map[widths][]Way)
 		}
@@ -134,7 +138,7 @@ func (v variable) is(value uint64) clause {
 // open says that a way can be gone by a call that passes the tests.
 func (v *verdict) open(way int, tests conjunction) bool {
 	for _, all := range v.ways[way].Condition.any {
-		if compatible(tests, all, &v.work) {
+		if compatible(tests, all, v.work) {
 			return true
 		}
 	}
@@ -155,7 +159,7 @@ func (v *verdict) heedsHigh(at int, all conjunction, of variable, read int) stri
 			continue
 		}
 		high = high || c.kind == testAtLeast || c.kind == testLow && read < 32 || c.mask>>read != 0
-		if !d.restrict(&c.test, !c.not, &v.work) {
+		if !d.restrict(&c.test, !c.not, v.work) {
 			return ""
 		}
 	}
