@@ -87,8 +87,9 @@ func (m *mask) filter(done uint64) []byte {
 	only("exit_group", false, exitGroupStatus)
 	only("exit", false, exitStatus)
 	if m.oldest {
-		const setModeFilter = 1
+		const setModeFilter, setSeccomp = 1, 22
 		only("seccomp", true, setModeFilter)
+		only("prctl", true, setSeccomp)
 	}
 	put(bpfReturn, 0, 0, ret)
 	return raw
@@ -103,7 +104,7 @@ func (p pass) load(prog *child.Program) {
 		p.mask.put(prog)
 	}
 	for _, raw := range p.filters {
-		prog.Load(raw, false)
+		prog.LoadEither(raw)
 	}
 	if p.mask != nil && !p.mask.oldest {
 		p.mask.put(prog)

@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"syscall"
 	"time"
@@ -34,12 +35,19 @@ type sight struct {
 // returned says that the call came back with that error.
 func (s sight) returned(errno syscall.Errno) bool { return s.Made && s.Errno == errno }
 
+// errNotLoaded means that a program ended before its first call.
+var errNotLoaded = errors.New("scan: the filters could not be loaded in a child, one after the other: an earlier one denies seccomp(2) and prctl(2), or the kernel refuses one")
+
 // pass makes the calls and puts what was seen where into says.
 func (s *scanner) pass(ctx context.Context, abi names.ABI, p pass, calls []*call, into func(*call) *sight) error {
 	const most = 900 // calls that fit in a program with what comes before them
 	for len(calls) > 0 {
 		n := min(len(calls), most)
-		if _, err := s.run(ctx, abi, p, calls[:n], into); err != nil {
+		loaded, err := s.run(ctx, abi, p, calls[:n], into)
+		if err == nil && !loaded {
+			err = errNotLoaded
+		}
+		if err != nil {
 			return err
 		}
 		calls = calls[n:]

@@ -64,8 +64,10 @@ func join(a, b string) string {
 }
 
 func (f *frame) decide(c *call) verdictOfCall {
-	if c.unasked != "" && (c.masked.returned(syscall.ENXIO) || c.masked.Signal == syscall.SIGILL) {
-		return verdictOfCall{posture.AnswerReachable, 0, &c.masked, c.unasked}
+	for _, saw := range []*sight{&c.masked, &c.plain} {
+		if c.unasked != "" && (saw.returned(syscall.ENXIO) || saw.Signal == syscall.SIGILL) {
+			return verdictOfCall{posture.AnswerReachable, 0, saw, c.unasked}
+		}
 	}
 	if c.masked.made {
 		if v, decided := f.shown(c); decided {
@@ -90,6 +92,8 @@ func (f *frame) shown(c *call) (verdictOfCall, bool) {
 		return verdictOfCall{saw: m, detail: "blocked: a supervisor may hold it"}, true
 	case f.mask.passed(*m):
 		return verdictOfCall{}, false
+	case madeNoProcess(c, m):
+		return fakedFork(), true
 	case !m.Made:
 		return verdictOfCall{saw: m, detail: "no answer under a filter of one's own: " + end(m.Outcome)}, true
 	case !f.mask.supervised:
@@ -150,6 +154,8 @@ func (f *frame) notMade(c *call) verdictOfCall {
 		return verdictOfCall{answer: posture.AnswerReachable, detail: "not made: no filter stands before it"}
 	case c.how != nil && f.mask.passed(c.masked):
 		return verdictOfCall{detail: "not made: " + f.passes()}
+	case c.how.is(waySession):
+		return verdictOfCall{detail: "not made: the child has no session of its own"}
 	default:
 		return verdictOfCall{detail: "not made"}
 	}
@@ -184,13 +190,25 @@ func (f *frame) ended(c *call) verdictOfCall {
 	switch {
 	case genuine:
 		return verdictOfCall{posture.AnswerReachable, 0, p, end(p.Outcome)}
-	case c.how.is(wayForks) && p.Exited && p.Status == child.LeftStatus:
-		return verdictOfCall{posture.AnswerDenied, posture.ActionErrno, &sight{Outcome: child.Outcome{Made: true}}, "it returned 0 and made no process"}
+	case madeNoProcess(c, p):
+		return fakedFork()
 	case p.Signal == syscall.SIGKILL:
 		return verdictOfCall{saw: p, detail: "killed by SIGKILL: it took too long, or another process sent it"}
 	default:
 		return verdictOfCall{saw: p, detail: end(p.Outcome)}
 	}
+}
+
+// madeNoProcess says that the child itself took the way out that was meant for
+// the process that it made: by exit_group(2), or by SIGTRAP where a filter
+// answers that as well.
+func madeNoProcess(c *call, s *sight) bool {
+	return c.how.is(wayForks) && (s.Exited && s.Status == child.LeftStatus || s.Signal == syscall.SIGTRAP && s.Repeated)
+}
+
+func fakedFork() verdictOfCall {
+	returned := &sight{Outcome: child.Outcome{Made: true}}
+	return verdictOfCall{posture.AnswerDenied, posture.ActionErrno, returned, "it returned 0 and made no process"}
 }
 
 // cameBack reads the return of a call from which the kernel does not return, or

@@ -110,10 +110,8 @@ func (s *special) is(way specialWay) bool { return s != nil && s.way == way }
 // EACCES to these arguments: it looks at permissions, at a sysctl, or at what
 // the child already is, before it looks at arguments. Sorted.
 var mayRefuse = [...]string{
-	"acct", "afs_syscall", "bdflush", "bpf", "clock_settime", "clock_settime64", "create_module", "delete_module", "fanotify_init",
-	"fanotify_mark", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module", "io_uring_enter", "io_uring_register",
-	"io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load", "landlock_restrict_self", "listmount", "lookup_dcookie", "mlock",
-	"mlock2", "mlockall", "mount", "mount_setattr", "move_mount", "nfsservctl", "nice", "open_by_handle_at", "open_tree", "open_tree_attr", "perf_event_open",
-	"pivot_root", "ptrace", "quotactl", "quotactl_fd", "reboot", "sethostname", "setdomainname", "setgroups", "setgroups32", "setns", "setsid",
-	"settimeofday", "statmount", "stime", "swapoff", "swapon", "syslog", "umount", "umount2", "unshare", "userfaultfd", "vhangup", "vm86", "vm86old",
+	"acct", "bdflush", "bpf", "create_module", "delete_module", "fanotify_init", "finit_module", "fsmount", "fsopen", "fspick", "init_module",
+	"io_uring_setup", "kexec_file_load", "kexec_load", "landlock_restrict_self", "lookup_dcookie", "mlock", "move_mount", "nfsservctl",
+	"open_by_handle_at", "open_tree_attr", "pivot_root", "reboot", "setdomainname", "setgroups", "setgroups32", "sethostname", "setsid", "swapoff",
+	"swapon", "syslog", "umount", "userfaultfd", "vhangup",
 }

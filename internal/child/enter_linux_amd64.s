@@ -2,8 +2,6 @@
 
 #define SYS_exit 60
 #define SYS_exit_group 231
-#define SYS_i386_exit 1
-#define SYS_i386_exit_group 252
 
 // func rawEnter(nr, a0, a1, a2, a3, a4, a5, how uintptr, frame *byte) uintptr
 //
@@ -85,12 +83,12 @@ TEXT ·rawInt80(SB), NOSPLIT, $0-72
 	JZ      back
 	TESTQ   AX, AX
 	JNZ     back
-	MOVL    $77, BX
-	MOVL    $SYS_i386_exit_group, AX
-	INT     $0x80
-	MOVL    $77, BX
-	MOVL    $SYS_i386_exit, AX
-	INT     $0x80
+	MOVL    $77, DI
+	MOVL    $SYS_exit_group, AX
+	SYSCALL
+	MOVL    $77, DI
+	MOVL    $SYS_exit, AX
+	SYSCALL
 	INT     $3
 
 back:

@@ -80,6 +80,8 @@ func sigaction(handler, flags uint64) []byte {
 	putWord(b[wordSize:], flags)
 	if flags&saRestorer != 0 {
 		putWord(b[2*wordSize:], handler)
+		// What a filter makes of the handler's own calls is no news.
+		putWord(b[3*wordSize:], handled)
 	}
 	return b
 }
@@ -100,10 +102,6 @@ func (p *Program) NoNewPrivileges() {
 // byte order: seccomp(2), Linux 3.17, or where byPrctl says so prctl(2). The
 // program ends there where that fails. raw must not change until Close.
 func (p *Program) Load(raw []byte, byPrctl bool) Step {
-	if len(raw) == 0 || len(raw)%sizeOfInstruction != 0 || len(raw) > 0xffff*sizeOfInstruction {
-		p.err = errors.New("child: a filter of " + strconv.Itoa(len(raw)) + " bytes")
-		return 0
-	}
 	prog := p.program(raw)
 	var s Step
 	if byPrctl {
@@ -113,6 +111,20 @@ func (p *Program) Load(raw []byte, byPrctl bool) Step {
 	}
 	p.endPrologue()
 	return s
+}
+
+// LoadEither loads a filter by seccomp(2), or by prctl(2) where an earlier one
+// denies that. A filter may also answer success without loading anything: so
+// each way is first tried with an address that the kernel rejects.
+func (p *Program) LoadEither(raw []byte) {
+	prog := p.program(raw)
+	p.Call(kernel.SysSeccomp, SkipNext, Int(seccompSetFilter), Int(0), Int(0))
+	first := p.Call(kernel.SysSeccomp, 0, Int(seccompSetFilter), Int(0), prog)
+	trial := p.Call(kernel.SysPrctl, Masked, Int(prSetSeccomp), Int(seccompModeFilter), Int(0), Int(0), Int(0))
+	p.area.steps[trial&(maxSteps-1)].spendsIf = uintptr(syscall.EFAULT)
+	p.Call(kernel.SysPrctl, Must, Int(prSetSeccomp), Int(seccompModeFilter), prog, Int(0), Int(0))
+	p.area.steps[first&(maxSteps-1)].onOK = uint32(p.steps)
+	p.endPrologue()
 }
 
 // AskListener makes every child load a filter and ask for its listener, which
@@ -126,6 +138,10 @@ func (p *Program) AskListener(raw []byte) Step {
 
 // program lays out struct sock_fprog.
 func (p *Program) program(raw []byte) Arg {
+	if len(raw) == 0 || len(raw)%sizeOfInstruction != 0 || len(raw) > 0xffff*sizeOfInstruction {
+		p.err = errors.New("child: a filter of " + strconv.Itoa(len(raw)) + " bytes")
+		return Int(0)
+	}
 	p.kept = append(p.kept, raw)
 	b := p.Buffer(2 * wordSize)
 	binary.NativeEndian.PutUint16(p.Read(b), uint16(len(raw)/sizeOfInstruction))

@@ -25,6 +25,9 @@ func (p *Program) NoNewPrivileges() {}
 // Load does nothing here: no child can be made.
 func (p *Program) Load([]byte, bool) Step { return 0 }
 
+// LoadEither does nothing here: no child can be made.
+func (p *Program) LoadEither([]byte) {}
+
 // AskListener does nothing here: no child can be made.
 func (p *Program) AskListener([]byte) Step { return 0 }
 
