@@ -120,7 +120,7 @@ func (c Condition) weight() int {
 	for _, all := range c.any {
 		for i := range all {
 			weight += 1000
-			if all[i].not && all[i].want != 0 {
+			if all[i].kind == testMask && all[i].not && all[i].want != 0 {
 				weight += 1000
 			}
 		}

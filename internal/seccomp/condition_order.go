@@ -112,8 +112,16 @@ func (s *simplifier) compare(a, b literal) int {
 		cmp.Compare(x.of.index, y.of.index),
 		cmp.Compare(x.kind, y.kind),
 		cmp.Compare(y.mask, x.mask),
-		cmp.Compare(b&1, a&1),
+		polarity(x.kind, a, b),
 		cmp.Compare(x.want, y.want),
 		cmp.Compare(a, b),
 	)
+}
+
+// polarity puts "not" before "is", and "at least" before "below".
+func polarity(kind testKind, a, b literal) int {
+	if kind == testMask {
+		a, b = b, a
+	}
+	return cmp.Compare(a&1, b&1)
 }

@@ -18,7 +18,7 @@ func summarise(ways []Way) string {
 		return ways[0].phrase()
 	case 2:
 		first, second := &ways[0], &ways[1]
-		if second.Condition.weight() < first.Condition.weight() {
+		if second.Condition.weight()+len("unless")-len("if") < first.Condition.weight() {
 			return first.phrase() + " unless " + second.Condition.short() + " (else " + second.brief() + ")"
 		}
 		return first.phrase() + " if " + first.Condition.short() + " (else " + second.brief() + ")"
