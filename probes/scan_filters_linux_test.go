@@ -132,9 +132,8 @@ func scanCases() []scanCase {
 // TestScanUnderFilters scans under the thread's own filters, as root and as
 // nobody, and compares each answer with how the filter was written.
 func TestScanUnderFilters(t *testing.T) {
-	needRoot(t)
 	for _, c := range scanCases() {
-		for _, nobody := range []bool{false, true} {
+		for _, nobody := range users() {
 			t.Run(fmt.Sprintf("%s, nobody %v", c.name, nobody), func(t *testing.T) {
 				spec := c.spec
 				spec.Nobody, spec.Own, spec.Timeout = nobody, c.rule.program(), time.Minute
@@ -170,13 +169,12 @@ func loadCases() []scanCase {
 // each answer with how they were written. Another filter that lets everything
 // through must change nothing, wherever it is.
 func TestScanLoadedFilters(t *testing.T) {
-	needRoot(t)
 	bare := scanIn(t, scanSpec{})
 	everything := rule{nil, false, 0}.program()
 	for k, c := range loadCases() {
 		t.Run(c.name, func(t *testing.T) {
 			load := [][][]byte{{c.rule.program()}, {everything, c.rule.program()}, {c.rule.program(), everything}}[k%3]
-			scans := scanIn(t, scanSpec{Nobody: k%2 == 1, Load: load, Timeout: time.Minute})
+			scans := scanIn(t, scanSpec{Nobody: users()[k%len(users())], Load: load, Timeout: time.Minute})
 			for abi, s := range scans {
 				lacking := map[uint32]bool{}
 				for _, b := range bare[abi].Calls {
@@ -245,7 +243,6 @@ func (c scanCase) differs(abi string, got posture.Scanned) string {
 // TestScanSupervised scans a few numbers under a filter that leaves calls to a
 // supervisor, which answers, lets the kernel answer, or never does.
 func TestScanSupervised(t *testing.T) {
-	needRoot(t)
 	native := names.ABIs(runtime.GOARCH)[0]
 	list := []string{"getppid", "fchdir", "mount", "umask", "acct", "setsid", "personality", "sync"}
 	var numbers []uint32

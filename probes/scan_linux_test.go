@@ -143,3 +143,12 @@ func scanIn(t *testing.T, s scanSpec) map[string]posture.Scan {
 	}
 	return by
 }
+
+// users are the values of scanSpec.Nobody that this test can take on: only root
+// can become nobody.
+func users() []bool {
+	if os.Geteuid() == 0 {
+		return []bool{false, true}
+	}
+	return []bool{false}
+}

@@ -15,19 +15,20 @@ type frame struct {
 	// filtered: a filter may act on the children at all.
 	filtered bool
 	mask     maskWay
-	// compared: what children without any filter saw is known.
-	compared bool
 	// usual is the errno that unknown numbers get, where that is not ENOSYS:
 	// the filter's own. 0 where there is none.
 	usual syscall.Errno
 	// present: the kernel has the ABI, since it answered one of its calls.
 	present bool
+	// absent: every call of it that was tried is none.
+	absent bool
 }
 
 func (s *scanner) frame(calls []call) frame {
-	f := frame{filtered: s.in.Filtered || len(s.in.Filters) > 0, mask: s.mask, compared: !s.in.Filtered}
+	f := frame{filtered: s.in.Filtered || len(s.in.Filters) > 0, mask: s.mask, absent: len(calls) > 0}
 	for k := range calls {
 		c := &calls[k]
+		f.absent = f.absent && (c.plain.returned(syscall.ENOSYS) || !pass{}.makes(c))
 		f.present = f.present || c.plain.Made && c.plain.Errno != syscall.ENOSYS
 		if c.plain.Made && c.how == nil && c.plain.Errno != 0 && c.plain.Errno != syscall.ENOSYS && c.nr&^x32Bit > 4096 {
 			f.usual = c.plain.Errno
@@ -146,16 +147,19 @@ func (f *frame) open(c *call) verdictOfCall {
 	}
 }
 
-// notMade reads a call that is not made in earnest here, if not even its child
-// was under way.
+// notMade reads a call that is never made in earnest, or that no child came to.
 func (f *frame) notMade(c *call) verdictOfCall {
 	switch {
-	case c.how != nil && !f.filtered && f.present:
-		return verdictOfCall{answer: posture.AnswerReachable, detail: "not made: no filter stands before it"}
-	case c.how != nil && f.mask.passed(c.masked):
-		return verdictOfCall{detail: "not made: " + f.passes()}
 	case c.how.is(waySession):
 		return verdictOfCall{detail: "not made: the child has no session of its own"}
+	case pass{}.makes(c):
+		return verdictOfCall{detail: "not tried"}
+	case !f.filtered && f.present:
+		return verdictOfCall{answer: posture.AnswerReachable, detail: "not made: no filter stands before it"}
+	case !f.filtered && f.absent:
+		return verdictOfCall{answer: posture.AnswerNoCall, detail: "not made: the kernel has no call of this ABI"}
+	case f.mask.passed(c.masked):
+		return verdictOfCall{detail: "not made: " + f.passes()}
 	default:
 		return verdictOfCall{detail: "not made"}
 	}
