@@ -86,8 +86,11 @@ var testPostures = []testPosture{
 // inPosture takes the posture on the locked main thread only, tries all
 // attempts from there, and prints them.
 func inPosture(name string) error {
-	if name == "no-trace" {
+	switch name {
+	case "no-trace":
 		return traceRun()
+	case "no-trace-scan":
+		return scanTraceRun()
 	}
 	runtime.LockOSThread()
 	k := slices.IndexFunc(testPostures, func(p testPosture) bool { return p.name == name })
