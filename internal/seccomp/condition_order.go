@@ -100,9 +100,9 @@ func (d *domain) has(v uint64) bool {
 // that a condition does not depend on how the filter came to it.
 func (s *simplifier) order(list []cube) []cube {
 	for _, c := range list {
-		slices.SortStableFunc(c, s.compare)
+		slices.SortFunc(c, s.compare)
 	}
-	slices.SortStableFunc(list, func(a, b cube) int { return slices.CompareFunc(a, b, s.compare) })
+	slices.SortFunc(list, func(a, b cube) int { return slices.CompareFunc(a, b, s.compare) })
 	return list
 }
 

@@ -59,7 +59,7 @@ func (g *graph) ways(node int32, sp span, most, work int) (ways []way, st *store
 		return nil, nil, undecidedWork
 	}
 	g.literals.spend(literals - f.literals.left)
-	slices.SortStableFunc(f.ways, func(a, b way) int { return compareOutcomes(a.outcome, b.outcome) })
+	slices.SortFunc(f.ways, func(a, b way) int { return compareOutcomes(a.outcome, b.outcome) })
 	return f.ways, &f.store, ""
 }
 

@@ -123,9 +123,28 @@ func numeral(n uint64) string {
 
 func hex64(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }
 
-var signs = [256]string{
-	opAddK: " + ", opSubK: " - ", opMulK: " * ", opDivK: " / ", opOrK: " | ",
-	opAndK: " & ", opXorK: " ^ ", opLshK: " << ", opRshK: " >> ",
+// sign returns how C writes an arithmetic instruction.
+func sign(op uint16) string {
+	switch op {
+	case opAddK:
+		return " + "
+	case opSubK:
+		return " - "
+	case opMulK:
+		return " * "
+	case opDivK:
+		return " / "
+	case opOrK:
+		return " | "
+	case opAndK:
+		return " & "
+	case opXorK:
+		return " ^ "
+	case opLshK:
+		return " << "
+	default:
+		return " >> "
+	}
 }
 
 func (t *term) text(narrow bool) string {
@@ -133,7 +152,7 @@ func (t *term) text(narrow bool) string {
 	case t.op == opNeg:
 		return "-" + t.a.text(narrow)
 	case t.op != opLdAbs:
-		return "(" + t.a.text(narrow) + signs[t.op] + t.b.text(narrow) + ")"
+		return "(" + t.a.text(narrow) + sign(t.op) + t.b.text(narrow) + ")"
 	}
 	of, shift := variableOf(t)
 	switch {

@@ -148,7 +148,7 @@ func (g *graph) join(newer, older int32) (int32, bool) {
 	if id, ok := g.joined[key]; ok {
 		return id, true
 	}
-	if !g.work.spend(64) {
+	if !g.work.spend(256) {
 		return 0, false
 	}
 	test, yesA, noA, yesB, noB := a.test, a.yes, a.no, older, older

@@ -68,10 +68,11 @@ func conditions(a names.ABI, ranges []Range) []string {
 	return out
 }
 
-// realVerdicts are what kernels gave back of filters that were in force: Docker's
-// default profile under runc, chronyd -F 1, firejail's default, a systemd unit
-// with SystemCallFilter=@system-service and most of the other options, and two
-// that libseccomp made of all its comparisons, as a chain and as a tree.
+// realVerdicts are of filters as a kernel gave them back while they were in
+// force: Docker's default profile under runc, chronyd -F 1, firejail's default,
+// what systemd 252 loads for SystemCallFilter=@system-service and most of its
+// other options. Those for arm64, and the two of all comparisons, as a chain and
+// as a tree, are what libseccomp 2.5.4 exports.
 var realVerdicts = []struct {
 	name, abi string
 	want      []string
