@@ -120,6 +120,9 @@ func (run *seccompRun) inside(ctx context.Context) (*render.Seccomp, error) {
 		return nil, errScan
 	}
 	p := &posture.Process{PID: os.Getpid(), Self: true, Comm: posture.Of("auditctl", "", "")}
+	if exe, err := os.Executable(); err == nil { // found out at the program's start, by no call from here
+		p.Exe = posture.Of(exe, "", "")
+	}
 	var err error
 	if p.ABIs, err = probes.ABIs(ctx, !run.unfiltered); err != nil {
 		p.Limits = append(p.Limits, noABIs+err.Error())

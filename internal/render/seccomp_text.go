@@ -60,7 +60,12 @@ type seccompText struct {
 }
 
 func (t *seccompText) head(d *Seccomp) {
-	t.fact("process", processLine(d.Target))
+	line := processLine(d.Target)
+	if d.Target.Self {
+		// Only the calling thread is tried: the number of others is not asked.
+		line = strings.Replace(line, ", number of threads unknown", "", 1)
+	}
+	t.fact("process", line)
 	if !d.Target.StartTime.IsZero() {
 		t.fact("started", d.Target.StartTime.UTC().Format("2006-01-02 15:04:05")+" UTC")
 	}
