@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"runtime"
 	"syscall"
@@ -77,7 +78,7 @@ func (s *scanner) run(ctx context.Context, abi names.ABI, p pass, calls []*call,
 		for k, c := range calls {
 			// What ends a child goes last, so that it ends just one.
 			if c.ends() == last && p.makes(c) {
-				steps[k] = appendCall(prog, abi, c)
+				steps[k] = p.appendCall(prog, abi, c)
 			}
 		}
 	}
@@ -100,7 +101,10 @@ func (s *scanner) run(ctx context.Context, abi names.ABI, p pass, calls []*call,
 
 // ends says that a child does not go on after the call.
 func (c *call) ends() bool {
-	return c.how.is(wayEnds) || c.how.is(wayFrame) && !child.FrameReturns || c.how.is(wayIllegal) || c.how.is(wayBlocks)
+	if c.how.is(wayIllegal) || c.how.is(wayBlocks) {
+		return !child.CanResume
+	}
+	return c.how.is(wayEnds) || c.how.is(wayFrame) && !child.FrameReturns
 }
 
 // makes says that the pass makes the call at all. Under a mask it is not the
@@ -121,8 +125,8 @@ func (p pass) makes(c *call) bool {
 }
 
 // appendCall writes the call into the program as a unit, and returns its step.
-func appendCall(prog *child.Program, abi names.ABI, c *call) child.Step {
-	var flags child.Flags
+func (p pass) appendCall(prog *child.Program, abi names.ABI, c *call) child.Step {
+	flags := child.Guarded
 	if abi.WordBits == 32 && !native(abi) {
 		flags |= child.Int80
 	}
@@ -138,7 +142,15 @@ func appendCall(prog *child.Program, abi names.ABI, c *call) child.Step {
 	for k, v := range c.args {
 		args[k] = child.Int(int(v))
 	}
+	alarmed := c.how.is(wayBlocks) && p.mask == nil
+	if alarmed {
+		setAlarm(prog, firstAlarm, nextAlarms)
+	}
 	step := prog.Call(c.nr, flags, args[:]...)
+	if alarmed {
+		prog.End()
+		setAlarm(prog, 0, 0)
+	}
 	if c.how.is(wayForks) {
 		if wait4, ok := number("wait4"); ok {
 			prog.Call(wait4, 0, child.Result(step), child.Int(0), child.Int(wallClone), child.Int(0))
@@ -146,6 +158,28 @@ func appendCall(prog *child.Program, abi names.ABI, c *call) child.Step {
 	}
 	prog.End()
 	return step
+}
+
+// A call that blocks is interrupted by an alarm: it has come to the kernel then,
+// and blocked. One that came too early for the call is followed by others.
+const (
+	firstAlarm = 200 * time.Microsecond
+	nextAlarms = 2 * time.Millisecond
+)
+
+// setAlarm writes a call of setitimer(2), where there is a handler to interrupt
+// a call with. Else the call is waited for.
+func setAlarm(prog *child.Program, first, next time.Duration) {
+	nr, ok := number("setitimer")
+	if !child.CanResume || !ok {
+		return
+	}
+	value := binary.NativeEndian.AppendUint64(nil, 0)
+	value = binary.NativeEndian.AppendUint64(value, uint64(next/time.Microsecond))
+	value = binary.NativeEndian.AppendUint64(value, 0)
+	value = binary.NativeEndian.AppendUint64(value, uint64(first/time.Microsecond))
+	prog.Call(nr, 0, child.Int(0), prog.Addr(prog.Bytes(value)), child.Int(0))
+	prog.End()
 }
 
 // lastPage is where the address of all ones is in a 32-bit ABI. A program of 64

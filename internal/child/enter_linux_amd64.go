@@ -3,6 +3,7 @@ package child
 import (
 	"encoding/binary"
 	"syscall"
+	"unsafe"
 )
 
 // What the assembly of this architecture can do.
@@ -15,6 +16,8 @@ const (
 	FrameReturns = true
 	// CanHandle: there is a handler of SIGSYS, which tells a trap from a kill.
 	CanHandle = true
+	// CanResume: the handler goes on after the call in which it ran.
+	CanResume = true
 )
 
 // HasInt80 says that Int80 enters the kernel as an i386 program would.
@@ -35,13 +38,14 @@ func rawEnter(nr, a0, a1, a2, a3, a4, a5, how uintptr, frame *byte) uintptr
 // rawInt80 makes an i386 system call.
 //
 //go:noescape
-func rawInt80(nr, a0, a1, a2, a3, a4, a5, how uintptr) uintptr
+func rawInt80(nr, a0, a1, a2, a3, a4, a5, how uintptr, frame *byte) uintptr
 
 // bare makes a call in assembly and tells its error from its result as the
 // kernel does.
 //
 //go:nosplit
 //go:norace
+//go:nocheckptr
 func bare(a *area, s *step, args *[6]uintptr) (uintptr, syscall.Errno) {
 	how := uintptr(0)
 	if s.flags&Frame != 0 {
@@ -52,9 +56,15 @@ func bare(a *area, s *step, args *[6]uintptr) (uintptr, syscall.Errno) {
 	}
 	var r uintptr
 	if s.flags&Int80 != 0 {
-		r = rawInt80(s.nr, args[0], args[1], args[2], args[3], args[4], args[5], how)
+		r = rawInt80(s.nr, args[0], args[1], args[2], args[3], args[4], args[5], how, &a.frame[0])
 	} else {
 		r = rawEnter(s.nr, args[0], args[1], args[2], args[3], args[4], args[5], how, &a.frame[0])
+	}
+	note := (*[noteSize / 4]uint32)(unsafe.Pointer(&a.stack[0]))
+	if note[noteCode/4] != 0 {
+		s.signal, s.code = note[noteSignal/4], note[noteCode/4]
+		note[noteCode/4] = 0
+		return 0, syscall.EINTR
 	}
 	if r > ^uintptr(4095) {
 		return 0, syscall.Errno(-r)
@@ -72,6 +82,9 @@ const (
 	codeSeg    = 0x33
 	stackSeg   = 0x2b
 )
+
+// resumes is 1 where CanResume.
+const resumes = 1
 
 // layFrame writes what of the frame is known beforehand; the assembly adds the
 // registers that it needs.

@@ -3,47 +3,63 @@
 #define SYS_exit 60
 #define SYS_exit_group 231
 
+// Places in the memory that frame begins: what the kernel's rt_sigreturn(2)
+// takes registers from, and after it the note that trapHandler leaves, with
+// whether it may go on, and where.
+#define frameR12 80
+#define frameR13 88
+#define frameR14 96
+#define frameR15 104
+#define frameBP 128
+#define frameSP 168
+#define frameIP 176
+#define frameFlags 184
+#define armed 1040
+#define resume 1048
+
 // func rawEnter(nr, a0, a1, a2, a3, a4, a5, how uintptr, frame *byte) uintptr
 //
-// The kernel keeps R12 and R13. With bit 0 of how the stack pointer is where
+// The kernel keeps R12 to R15. With bit 0 of how the stack pointer is where
 // rt_sigreturn(2) looks for frame, which brings these registers back and goes on
-// at the label made. With bit 1 a process that gets 0 leaves before it touches
-// the stack.
+// at made. With bit 1 a process that gets 0 leaves before it touches the stack.
+// While the call is made, the handler goes on at made too.
 TEXT ·rawEnter(SB), NOSPLIT, $0-80
-	MOVQ  how+56(FP), R13
-	MOVQ  SP, R12
+	MOVQ how+56(FP), R13
+	MOVQ frame+64(FP), R14
+	MOVQ SP, R12
+	MOVQ BP, R15
+	LEAQ made<>(SB), CX
+	MOVQ CX, resume(R14)
+	MOVQ a0+8(FP), DI
+	MOVQ a1+16(FP), SI
+	MOVQ a2+24(FP), DX
+	MOVQ a3+32(FP), R10
+	MOVQ a4+40(FP), R8
+	MOVQ a5+48(FP), R9
+	MOVQ nr+0(FP), AX
 	TESTQ $1, R13
-	JZ    arguments
-	MOVQ  frame+64(FP), AX
-	MOVQ  R12, 80(AX)
-	MOVQ  R13, 88(AX)
-	MOVQ  BP, 128(AX)
-	MOVQ  R12, 168(AX)
-	LEAQ  made<>(SB), CX
-	MOVQ  CX, 176(AX)
-	MOVQ  $0x202, 184(AX)
-
-arguments:
-	MOVQ  a0+8(FP), DI
-	MOVQ  a1+16(FP), SI
-	MOVQ  a2+24(FP), DX
-	MOVQ  a3+32(FP), R10
-	MOVQ  a4+40(FP), R8
-	MOVQ  a5+48(FP), R9
-	MOVQ  frame+64(FP), CX
-	MOVQ  nr+0(FP), AX
-	TESTQ $1, R13
-	JZ    enter
-	LEAQ  8(CX), SP
+	JZ   enter
+	MOVQ R12, frameR12(R14)
+	MOVQ R13, frameR13(R14)
+	MOVQ R14, frameR14(R14)
+	MOVQ R15, frameR15(R14)
+	MOVQ BP, frameBP(R14)
+	MOVQ R12, frameSP(R14)
+	MOVQ CX, frameIP(R14)
+	MOVQ $0x202, frameFlags(R14)
+	LEAQ 8(R14), SP
 
 enter:
+	MOVL $1, armed(R14)
 	SYSCALL
-	JMP made<>(SB)
+	JMP  made<>(SB)
 
-// made is where rawEnter goes on, by itself or from the frame. The stack is
-// that of rawEnter.
+// made is where rawEnter goes on: by itself, from the frame, or from the
+// handler. The stack is that of rawEnter or rawInt80, which are alike.
 TEXT made<>(SB), NOSPLIT|NOFRAME, $0
+	MOVL  $0, armed(R14)
 	MOVQ  R12, SP
+	XCHGQ BP, R15
 	TESTQ $2, R13
 	JZ    back
 	TESTQ AX, AX
@@ -60,68 +76,101 @@ back:
 	MOVQ AX, 80(SP)
 	RET
 
-// func rawInt80(nr, a0, a1, a2, a3, a4, a5, how uintptr) uintptr
+// func rawInt80(nr, a0, a1, a2, a3, a4, a5, how uintptr, frame *byte) uintptr
 //
 // The kernel clears r8 to r11 on this way in and keeps the others. The sixth
 // argument goes where Go keeps its frame pointer.
-TEXT ·rawInt80(SB), NOSPLIT, $0-72
+TEXT ·rawInt80(SB), NOSPLIT, $0-80
 	MOVQ how+56(FP), R13
+	MOVQ frame+64(FP), R14
+	MOVQ SP, R12
+	MOVQ BP, R15
+	LEAQ made<>(SB), CX
+	MOVQ CX, resume(R14)
 	MOVQ nr+0(FP), AX
 	MOVQ a0+8(FP), BX
 	MOVQ a1+16(FP), CX
 	MOVQ a2+24(FP), DX
 	MOVQ a3+32(FP), SI
 	MOVQ a4+40(FP), DI
-	MOVQ SP, R12
-	MOVQ BP, R15
 	MOVQ a5+48(FP), BP
+	MOVL $1, armed(R14)
 	INT     $0x80
-	MOVQ    R12, SP
-	MOVQ    R15, BP
 	MOVLQSX AX, AX
-	TESTQ   $2, R13
-	JZ      back
-	TESTQ   AX, AX
-	JNZ     back
-	MOVL    $77, DI
-	MOVL    $SYS_exit_group, AX
-	SYSCALL
-	MOVL    $77, DI
-	MOVL    $SYS_exit, AX
-	SYSCALL
-	INT     $3
+	JMP  made<>(SB)
 
-back:
-	MOVQ AX, ret+64(FP)
-	RET
+// Places in ucontext_t, and EINTR as the kernel leaves it.
+#define contextStack 16
+#define contextR12 72
+#define contextR13 80
+#define contextR14 88
+#define contextR15 96
+#define contextAX 144
+#define EINTR 4
 
-// trapHandler is the handler of SIGSYS and SIGILL. What the kernel raises has a
-// code above 0, which no other process can send: SYS_SECCOMP where a filter
-// traps. It notes code, number, architecture and signal at the bottom of the
-// stack that it runs on, as ucontext_t names it, and never returns: there is
-// nothing that a filter is sure to let it return by.
+// trapHandler is the handler of SIGSYS, SIGILL and SIGALRM. What the kernel
+// raises has a code above 0, which no other process can send: SYS_SECCOMP where
+// a filter traps. It notes code, number, architecture and signal at the bottom
+// of the stack that it runs on, as ucontext_t names it. It never returns, since
+// there is nothing that a filter is sure to let it return by, but goes on after
+// the call, or ends the child where there is none. Armed, it finds no note.
 TEXT ·trapHandler(SB), NOSPLIT|NOFRAME, $0
-	MOVL $94, R12
+	MOVL $94, BX
 	MOVL 8(SI), AX
 	CMPL AX, $0
 	JLE  leave
-	MOVQ 16(DX), CX
+	MOVQ contextStack(DX), CX
+	MOVL $96, BX
+	CMPL 0(CX), $0
+	JNE  again
+	CMPL DI, $14
+	JNE  note
+	CMPL 16(CX), $0
+	JEQ  note
+	CMPL contextAX(DX), $-EINTR
+	JNE  early
+
+note:
 	MOVL DI, 12(CX)
-	MOVL 28(SI), R13
-	MOVL R13, 8(CX)
-	MOVL 24(SI), R13
-	MOVL R13, 4(CX)
+	MOVL 28(SI), R8
+	MOVL R8, 8(CX)
+	MOVL 24(SI), R8
+	MOVL R8, 4(CX)
 	MOVL AX, 0(CX)
-	MOVL $96, R12
+	CMPL 16(CX), $0
+	JEQ  leave
+	MOVQ contextR12(DX), R12
+	MOVQ contextR13(DX), R13
+	MOVQ contextR14(DX), R14
+	MOVQ contextR15(DX), R15
+	MOVQ $-EINTR, AX
+	MOVQ 24(CX), CX
+	JMP  CX
+
+early:
+	// The alarm came before the call was made, or after it came back: there
+	// is no telling, so the child ends and another tries.
+	MOVL $95, BX
 
 leave:
-	MOVL R12, DI
+	MOVL BX, DI
 	MOVL $SYS_exit_group, AX
 	SYSCALL
-	MOVL R12, DI
+
+exit:
+	MOVL BX, DI
 	MOVL $SYS_exit, AX
 	SYSCALL
-	INT  $3
+
+crash:
+	INT $3
+
+again:
+	// Its own ways out are trapped as well.
+	INCL 20(CX)
+	CMPL 20(CX), $1
+	JEQ  exit
+	JMP  crash
 
 // func trapHandlerAddress() uintptr
 TEXT ·trapHandlerAddress(SB), NOSPLIT, $0-8

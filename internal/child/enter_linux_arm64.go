@@ -11,7 +11,12 @@ const (
 	FrameReturns = false
 	// CanHandle: there is a handler of SIGSYS, which tells a trap from a kill.
 	CanHandle = true
+	// CanResume: the handler cannot go on after the call in which it ran.
+	CanResume = false
 )
+
+// resumes is 1 where CanResume.
+const resumes = 0
 
 func layFrame([]byte, uint64) {}
 

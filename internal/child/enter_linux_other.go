@@ -9,6 +9,7 @@ const (
 	CanLeave     = false
 	FrameReturns = false
 	CanHandle    = false
+	CanResume    = false
 )
 
 // HasInt80 says that Int80 enters the kernel as an i386 program would.
@@ -19,6 +20,9 @@ const HasInt80 = false
 //go:nosplit
 //go:norace
 func bare(*area, *step, *[6]uintptr) (uintptr, syscall.Errno) { return 0, syscall.ENOSYS }
+
+// resumes is 1 where CanResume.
+const resumes = 0
 
 func layFrame([]byte, uint64) {}
 

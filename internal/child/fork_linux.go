@@ -43,8 +43,8 @@ func run(a *area) {
 	spent, inner := false, false
 	i := uint32(0)
 	for i < a.end {
-		if i == a.prolog && i < a.start {
-			i = a.start
+		if to := a.onward(i); to != i {
+			i = to
 			continue
 		}
 		s := &a.steps[i&(maxSteps-1)]
@@ -53,7 +53,7 @@ func run(a *area) {
 		}
 		a.cursor = i
 		next := i + 1
-		if s.flags&skip == 0 && (s.flags&InSession == 0 || inSession(a)) {
+		if s.flags&skip == 0 && a.wanted(s) {
 			ret, errno := enter(a, s)
 			if errno == 0 && ret == 0 && s.flags&Fork != 0 {
 				inner = forked(a)
@@ -95,6 +95,41 @@ func run(a *area) {
 	a.done = 1
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(&a.done)), futexWake, 1, 0, 0, 0)
 	leave()
+}
+
+// onward returns where a child that began late goes on instead of i: from the
+// end of the prologue to its first step, by way of the stage before that.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func (a *area) onward(i uint32) uint32 {
+	switch {
+	case i == a.prolog && a.staged != 0 && a.start >= a.staged && i < a.stage:
+		return a.stage
+	case i == a.prolog && i < a.start && (a.staged == 0 || a.start < a.staged):
+		return a.start
+	case a.staged != 0 && i == a.staged && i < a.start:
+		return a.start
+	default:
+		return i
+	}
+}
+
+// wanted says that the conditions for a step hold.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func (a *area) wanted(s *step) bool {
+	if s.flags&InSession != 0 && !inSession(a) {
+		return false
+	}
+	if s.after == 0 {
+		return true
+	}
+	before := &a.steps[(s.after-1)&(maxSteps-1)]
+	return before.state == stateDone && before.signal == 0
 }
 
 // inSession says that the kernel gave this child a session: a filter can
@@ -152,7 +187,7 @@ func enter(a *area, s *step) (uintptr, syscall.Errno) {
 			args[k] = a.steps[args[k]&(maxSteps-1)].ret
 		}
 	}
-	if s.flags&(Int80|Frame|Leaves) != 0 {
+	if s.flags&(Int80|Frame|Leaves|Guarded) != 0 {
 		return bare(a, s, &args)
 	}
 	ret, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])

@@ -15,7 +15,7 @@ import (
 // Bounds of a program. maxSteps is a power of two, so that a masked index
 // needs no bounds check in the child.
 const (
-	maxSteps = 1024
+	maxSteps = 2048
 	maxData  = 32 << 10
 	// stackSize holds the largest signal frame: some 11 KiB with AMX.
 	// Pages that nobody touches cost nothing.
@@ -45,6 +45,9 @@ type step struct {
 	onErr    uint32
 	errno    uint32
 	state    uint32
+	after    uint32 // made only where this step, counted from 1, came back
+	signal   uint32 // what the kernel raised instead of an answer
+	code     uint32 // and the signal's code
 }
 
 // area is the memory that parent and child share.
@@ -58,6 +61,8 @@ type area struct {
 	getpid uint32 // the step of the prologue that asks for the process id
 	setsid uint32 // the step of the prologue that makes a session
 	failed uint32 // a step that had to succeed and did not, plus one
+	stage  uint32 // the steps from here to staged are made by every child
+	staged uint32 // that makes any step after them; 0 where there are none
 	steps  [maxSteps]step
 	data   [maxData]byte
 	frame  [frameSize]byte // what rt_sigreturn(2) takes the registers from
@@ -122,6 +127,9 @@ const (
 	// Must ends the whole program where the call fails, dies or returns
 	// anything but 0: see Failed.
 	Must
+	// Guarded makes the call so that a signal which the kernel raises in it is
+	// its answer and does not end the child. Needs CanResume; else nothing.
+	Guarded
 	// Masked ends the whole program where the call gives anything but the
 	// errno that it was appended with, or where it failed before.
 	Masked
@@ -328,7 +336,41 @@ func (p *Program) Outcome(s Step) Outcome {
 	if st.state != stateDone {
 		return Outcome{}
 	}
+	if st.signal != 0 {
+		return raisedOutcome(syscall.Signal(st.signal), int32(st.code))
+	}
 	return Outcome{Made: true, Ret: st.ret, Errno: syscall.Errno(st.errno)}
+}
+
+// raisedOutcome reads what the handler noted of a signal that the kernel raised.
+func raisedOutcome(sig syscall.Signal, code int32) Outcome {
+	const sysSeccomp = 1
+	if sig == syscall.SIGALRM {
+		return Outcome{Blocked: true}
+	}
+	return Outcome{Signal: sig, Repeated: true, Trapped: sig == syscall.SIGSYS && code == sysSeccomp}
+}
+
+// OnlyAfter makes s only where before came back, in this child or another.
+func (p *Program) OnlyAfter(s, before Step) {
+	p.area.steps[int(s)&(maxSteps-1)].after = uint32(before) + 1
+}
+
+// BeginStage ends a part of the program. The steps up to EndStage are made by
+// every child that makes any step after them.
+func (p *Program) BeginStage() {
+	p.End()
+	p.area.stage = uint32(p.steps)
+}
+
+// EndStage ends what BeginStage began.
+func (p *Program) EndStage() {
+	p.End()
+	p.area.staged = uint32(p.steps)
+	// All of it is one unit, which nothing spends.
+	for i := p.area.stage; i+1 < p.area.staged; i++ {
+		p.area.steps[i&(maxSteps-1)].flags &^= end
+	}
 }
 
 // Died returns the first call of the steps from one up to before another that

@@ -20,6 +20,10 @@ const maxChildren = 512
 // wallClone makes wait4(2) see children whose exit signal is not SIGCHLD.
 const wallClone = 0x40000000
 
+// earlyStatus is what trapHandler ends a child with whose alarm came while no
+// call blocked: the same unit is tried again.
+const earlyStatus = 95
+
 // grace is how long a child that was killed may take to go.
 const grace = time.Second
 
@@ -122,14 +126,15 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	if a.cursor >= a.prolog && !r.controlled() {
 		return 0, errors.New("child: no control call gave the kernel's own answer, so no denial proves anything")
 	}
+	seen, noted := r.noted()
 	switch {
 	case atomic.LoadUint32(&a.done) == 1:
 		r.settle(start, a.next)
 		return a.next, nil
-	case r.trapped():
-		return r.ended(start, Outcome{Signal: syscall.SIGSYS, Repeated: true, Trapped: true}), nil
-	case r.noted() != 0:
-		return r.ended(start, Outcome{Signal: r.noted(), Repeated: true}), nil
+	case noted:
+		return r.ended(start, seen), nil
+	case r.exits && status.Exited() && status.ExitStatus() == earlyStatus && a.cursor >= a.prolog:
+		return r.unitOf(a.cursor), nil
 	case r.stalled && status.Signaled() && status.Signal() == syscall.SIGKILL:
 		return r.stuck(start), nil
 	case status.Signaled():
@@ -146,7 +151,7 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 func (r *runner) stuck(start uint32) uint32 {
 	at := r.area.cursor
 	if at != r.stuckIn {
-		if at < r.area.prolog {
+		if at < r.area.prolog || at >= r.area.stage && at < r.area.staged {
 			return start
 		}
 		r.forget(r.unitOf(at), r.unitAfter(at))
@@ -161,8 +166,11 @@ func (r *runner) stuck(start uint32) uint32 {
 func (r *runner) ended(start uint32, o Outcome) uint32 {
 	at := r.area.cursor
 	r.deaths[at] = o
-	if at < r.area.prolog {
+	if at < r.area.prolog || at >= r.area.stage && at < r.area.staged {
 		r.area.steps[at&(maxSteps-1)].flags |= skip
+		if at >= r.area.prolog {
+			return max(start, r.area.stage)
+		}
 		return start
 	}
 	return r.unitAfter(at)
@@ -195,7 +203,7 @@ func forkBlocked(a *area, pidfd *int32) (int, error) {
 // prologue leaves that call out from now on; one in a unit is tried once more,
 // since any process of the same user id can send one signal.
 func (r *runner) died(at uint32, start uint32, sig syscall.Signal) uint32 {
-	if at < r.area.prolog {
+	if at < r.area.prolog || at >= r.area.stage && at < r.area.staged {
 		return r.ended(start, Outcome{Signal: sig, Repeated: true})
 	}
 	if r.raised(sig) {
@@ -218,7 +226,7 @@ func (r *runner) died(at uint32, start uint32, sig syscall.Signal) uint32 {
 func (r *runner) forget(from, to uint32) {
 	for i := from; i < to; i++ {
 		s := &r.area.steps[i&(maxSteps-1)]
-		s.ret, s.errno, s.state = 0, 0, stateIdle
+		s.ret, s.errno, s.state, s.signal = 0, 0, stateIdle, 0
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	saSigInfo          = 4
 	saOnStack          = 0x08000000
 	saRestorer         = 0x04000000
+	saNoDefer          = 0x40000000
 	sigIgnore          = 1
 	sigBlock           = 0
 	sigUnblock         = 1
@@ -54,8 +55,10 @@ func (p *Program) HandleTraps() {
 		putWord(p.Read(stack), uint64(uintptr(unsafe.Pointer(&p.area.stack[0]))))
 		putWord(p.Read(stack)[2*wordSize:], stackSize)
 		p.Call(kernel.SysSigaltstack, 0, p.Addr(stack), Int(0))
-		action := p.Addr(p.Bytes(sigaction(uint64(handler), saSigInfo|saOnStack|saRestorer)))
-		p.Call(kernel.SysRtSigaction, 0, Int(int(syscall.SIGILL)), action, Int(0), Int(signalSetSize))
+		action := p.Addr(p.Bytes(sigaction(uint64(handler), handlerFlags)))
+		for _, sig := range []syscall.Signal{syscall.SIGILL, syscall.SIGALRM} {
+			p.Call(kernel.SysRtSigaction, 0, Int(int(sig)), action, Int(0), Int(signalSetSize))
+		}
 		p.Call(kernel.SysRtSigaction, 0, Int(int(syscall.SIGSYS)), action, Int(0), Int(signalSetSize))
 		p.Call(kernel.SysRtSigaction, 0, Int(int(syscall.SIGSYS)), Int(0), p.Addr(p.traps.action), Int(signalSetSize))
 		open := p.Bytes(binary.NativeEndian.AppendUint64(nil, handled))
@@ -80,14 +83,20 @@ func sigaction(handler, flags uint64) []byte {
 	putWord(b[wordSize:], flags)
 	if flags&saRestorer != 0 {
 		putWord(b[2*wordSize:], handler)
-		// What a filter makes of the handler's own calls is no news.
-		putWord(b[3*wordSize:], handled)
+		if !CanResume {
+			// What a filter makes of the handler's own calls is no news.
+			putWord(b[3*wordSize:], handled)
+		}
 	}
 	return b
 }
 
+// handlerFlags: where the handler goes on after the call it never returns, so
+// its signals must not stay blocked.
+const handlerFlags = saSigInfo | saOnStack | saRestorer | saNoDefer*resumes
+
 // handled are the signals that have a handler, where there is one.
-const handled = 1<<(syscall.SIGSYS-1) | 1<<(syscall.SIGILL-1)
+const handled = 1<<(syscall.SIGSYS-1) | 1<<(syscall.SIGILL-1) | 1<<(syscall.SIGALRM-1)
 
 func bitOf(sig syscall.Signal) uint64 { return 1 << (sig - 1) }
 
@@ -198,19 +207,11 @@ func (r *runner) note() (syscall.Signal, int32) {
 	return syscall.Signal(word(noteSignal)), int32(word(noteCode))
 }
 
-// trapped says that a filter raised SIGSYS.
-func (r *runner) trapped() bool {
-	const sysSeccomp = 1
+// noted returns what the handler saw of a signal that the kernel raised, and
+// that it did not go on from.
+func (r *runner) noted() (Outcome, bool) {
 	sig, code := r.note()
-	return sig == syscall.SIGSYS && code == sysSeccomp
-}
-
-// noted returns the signal that the kernel raised and the handler saw, or 0.
-func (r *runner) noted() syscall.Signal {
-	if sig, code := r.note(); code > 0 {
-		return sig
-	}
-	return 0
+	return raisedOutcome(sig, code), code > 0
 }
 
 // clearTraps makes the next child prove everything anew.
@@ -226,5 +227,5 @@ func (r *runner) clearTraps() {
 const (
 	noteCode   = 0
 	noteSignal = 12
-	noteSize   = 16
+	noteSize   = 32 // with what rawEnter puts there
 )

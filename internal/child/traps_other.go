@@ -9,6 +9,7 @@ const (
 	CanLeave     = false
 	FrameReturns = false
 	CanHandle    = false
+	CanResume    = false
 )
 
 // HasInt80 says that Int80 enters the kernel as an i386 program would.

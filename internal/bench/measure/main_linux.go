@@ -29,13 +29,19 @@ type Costs struct {
 
 func main() {
 	rounds := flag.Int("rounds", 100, "how often each thing is done")
+	scan := flag.Bool("scan", false, "measure a live scan of the native ABI instead of an audit")
 	flag.Parse()
 	runtime.LockOSThread()
 	if err := fixture.Confine(fixture.Clean()); err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
 	}
-	c, err := measure(*rounds)
+	c, err := any(nil), error(nil)
+	if *scan {
+		c, err = measureScan(*rounds)
+	} else {
+		c, err = measure(*rounds)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
