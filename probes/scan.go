@@ -37,7 +37,7 @@ type ScanInput struct {
 // are exact. It leaves nothing behind. The error says why children could not be
 // made or did not finish; what was found out comes all the same.
 func Scan(ctx context.Context, in ScanInput) ([]posture.Scan, error) {
-	// Whether filters may be loaded is found out once, and holds for the thread.
+	// All ABIs are scanned under the same filters.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	s := &scanner{in: in}
@@ -61,7 +61,7 @@ func Scan(ctx context.Context, in ScanInput) ([]posture.Scan, error) {
 // scanner is one scan.
 type scanner struct {
 	in ScanInput
-	// mask is how a filter of one's own can be loaded, once that is known.
+	// mask is the filter of one's own that could be loaded.
 	mask maskWay
 }
 
@@ -95,6 +95,7 @@ func (s *scanner) abi(ctx context.Context, abi names.ABI) (posture.Scan, error) 
 			return scan, err
 		}
 	}
+	s.mask = maskWay{}
 	calls := callsOf(abi, s.in.Numbers)
 	err := s.passes(ctx, abi, calls)
 	f := s.frame(calls)
@@ -109,26 +110,34 @@ func (s *scanner) abi(ctx context.Context, abi names.ABI) (posture.Scan, error) 
 }
 
 // passes makes the calls as often as it takes to read the answers. Where a
-// filter may act, each is first made under a filter of one's own that lets
-// nothing through: what comes back then is the other filters' answer, and only
-// what they let through is made in earnest.
+// filter may act, each is also made under a filter of one's own that lets
+// nothing through: what comes back then is the other filters' answer.
 func (s *scanner) passes(ctx context.Context, abi names.ABI, calls []call) error {
-	filtered := s.in.Filtered || len(s.in.Filters) > 0
-	if filtered {
-		if err := s.masked(ctx, abi, calls); err != nil {
+	p := pass{filters: s.in.Filters, filtered: s.in.Filtered}
+	switch {
+	case s.in.Filtered:
+		// The children have the filters already, so the mask can come later.
+		p.mask = &mask{}
+	case len(s.in.Filters) > 0:
+		p.mask = &mask{oldest: true}
+		if err := s.pass(ctx, abi, p, selectCalls(calls, func(*call) bool { return true }), sawMasked); err != nil {
 			return err
 		}
+		p.mask = nil
 	}
-	err := s.pass(ctx, abi, pass{filters: s.in.Filters, filtered: s.in.Filtered}, selectCalls(calls, func(c *call) bool {
-		return !filtered || s.mask.none() || !c.masked.made || s.mask.passed(c.masked)
-	}), func(c *call) *sight { return &c.plain })
-	if err != nil || s.in.Filtered || !filtered {
+	err := s.pass(ctx, abi, p, selectCalls(calls, func(c *call) bool {
+		return !c.masked.made || s.mask.passed(c.masked)
+	}), sawPlain)
+	if err != nil || s.in.Filtered || len(s.in.Filters) == 0 {
 		return err
 	}
-	return s.pass(ctx, abi, pass{}, selectCalls(calls, func(c *call) bool {
-		return c.plain.returned(syscall.ENOSYS)
-	}), func(c *call) *sight { return &c.bare })
+	return s.pass(ctx, abi, pass{}, selectCalls(calls, func(c *call) bool { return c.plain.returned(syscall.ENOSYS) }), sawBare)
 }
+
+// What a pass finds out.
+func sawMasked(c *call) *sight { return &c.masked }
+func sawPlain(c *call) *sight  { return &c.plain }
+func sawBare(c *call) *sight   { return &c.bare }
 
 func selectCalls(calls []call, keep func(*call) bool) []*call {
 	out := make([]*call, 0, len(calls))

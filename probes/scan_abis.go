@@ -47,7 +47,7 @@ func presence(ctx context.Context, abi names.ABI, filtered bool) (posture.Fact[b
 		}
 	}
 	s := &scanner{in: ScanInput{Filtered: filtered}}
-	err := s.pass(ctx, abi, pass{filtered: filtered}, selectCalls(calls, func(*call) bool { return true }), func(c *call) *sight { return &c.plain })
+	err := s.pass(ctx, abi, pass{filtered: filtered}, selectCalls(calls, func(*call) bool { return true }), sawPlain)
 	if err != nil {
 		return posture.Failed[bool](source, err.Error()), err
 	}

@@ -1,7 +1,6 @@
 package probes
 
 import (
-	"context"
 	"encoding/binary"
 	"runtime"
 	"syscall"
@@ -35,8 +34,7 @@ type mask struct {
 	// filters that answer an errno the newest has its way, so that the others
 	// show through whatever they answer. Else it is loaded on top of all, and
 	// leaves each call to a tracer that is not there: ENOSYS.
-	oldest  bool
-	byPrctl bool
+	oldest bool
 	// listener is the step that asks for a listener, which the kernel refuses
 	// with EBUSY where another filter has one.
 	listener child.Step
@@ -63,6 +61,12 @@ func (m *mask) filter(done uint64) []byte {
 		raw = append(raw, jt, jf)
 		raw = binary.NativeEndian.AppendUint32(raw, k)
 	}
+	through := func(name string) {
+		if nr, ok := number(name); ok {
+			put(bpfIfEqual, 0, 1, nr)
+			put(bpfReturn, 0, 0, retAllow)
+		}
+	}
 	// only lets a call through whose first argument is, or is not, a number.
 	only := func(name string, is bool, arg uint32) {
 		nr, ok := number(name)
@@ -84,18 +88,21 @@ func (m *mask) filter(done uint64) []byte {
 	put(bpfReturn, 0, 0, ret)
 	put(bpfLoad, 0, 0, atNumber)
 	only("futex", true, uint32(done))
-	only("exit_group", false, exitGroupStatus)
-	only("exit", false, exitStatus)
 	if m.oldest {
+		only("exit_group", false, exitGroupStatus)
+		only("exit", false, exitStatus)
 		const setModeFilter, setSeccomp = 1, 22
 		only("seccomp", true, setModeFilter)
 		only("prctl", true, setSeccomp)
+	} else {
+		through("exit_group")
+		through("exit")
 	}
 	put(bpfReturn, 0, 0, ret)
 	return raw
 }
 
-// load writes what every child of the pass loads.
+// load writes what every child of the pass loads first.
 func (p pass) load(prog *child.Program) {
 	if p.mask != nil || len(p.filters) > 0 {
 		prog.NoNewPrivileges()
@@ -106,34 +113,24 @@ func (p pass) load(prog *child.Program) {
 	for _, raw := range p.filters {
 		prog.LoadEither(raw)
 	}
-	if p.mask != nil && !p.mask.oldest {
-		p.mask.put(prog)
-	}
 }
 
+// put writes what loads the mask, and makes sure that it is in force.
 func (m *mask) put(prog *child.Program) {
 	raw := m.filter(prog.DoneWord())
-	if !m.oldest && !m.byPrctl {
-		m.listener = prog.AskListener(allowAll())
+	if m.oldest {
+		prog.Load(raw)
+	} else {
+		m.listener = prog.LoadWithListener(raw)
 	}
-	prog.Load(raw, m.byPrctl)
 	prog.CheckMask(m.answer())
 }
 
-// allowAll is a filter that lets everything through.
-func allowAll() []byte {
-	raw := binary.NativeEndian.AppendUint16(nil, bpfReturn)
-	return binary.NativeEndian.AppendUint32(append(raw, 0, 0), retAllow)
-}
-
-// maskWay is what is known of masks: nothing yet, or the one that can be
-// loaded, or that none can.
+// maskWay is the mask that could be loaded, if any.
 type maskWay struct {
-	tried bool
-	mask  *mask
-	// alone says that no other filter has a supervisor, and supervised that
-	// one has. Neither is so where the kernel did not say.
-	alone, supervised bool
+	mask *mask
+	// supervised says that another filter has a supervisor.
+	supervised bool
 }
 
 func (w maskWay) none() bool { return w.mask == nil }
@@ -141,36 +138,3 @@ func (w maskWay) none() bool { return w.mask == nil }
 // passed says that the other filters let a call through, or deny it no more
 // severely than the mask.
 func (w maskWay) passed(s sight) bool { return w.mask != nil && s.returned(w.mask.answer()) }
-
-// masks are the ways to load one, the best first. A thread that has filters of
-// its own can only put one on top of them.
-func (s *scanner) masks() []*mask {
-	if !s.in.Filtered {
-		return []*mask{{oldest: true}}
-	}
-	return []*mask{{}, {byPrctl: true}}
-}
-
-// masked makes the calls under a mask, if one can be loaded.
-func (s *scanner) masked(ctx context.Context, abi names.ABI, calls []call) error {
-	into := func(c *call) *sight { return &c.masked }
-	all := selectCalls(calls, func(*call) bool { return true })
-	if s.mask.tried {
-		if s.mask.none() {
-			return nil
-		}
-		return s.pass(ctx, abi, pass{s.mask.mask, s.in.Filters, s.in.Filtered}, all, into)
-	}
-	for _, m := range s.masks() {
-		loaded, err := s.run(ctx, abi, pass{m, s.in.Filters, s.in.Filtered}, all, into)
-		if err != nil {
-			return err
-		}
-		if loaded {
-			s.mask.tried, s.mask.mask = true, m
-			return nil
-		}
-	}
-	s.mask.tried = true
-	return nil
-}

@@ -41,14 +41,10 @@ var errNotLoaded = errors.New("scan: the filters could not be loaded in a child,
 
 // pass makes the calls and puts what was seen where into says.
 func (s *scanner) pass(ctx context.Context, abi names.ABI, p pass, calls []*call, into func(*call) *sight) error {
-	const most = 900 // calls that fit in a program with what comes before them
+	const most = 900 // calls that fit in a program twice, with what comes before them
 	for len(calls) > 0 {
 		n := min(len(calls), most)
-		loaded, err := s.run(ctx, abi, p, calls[:n], into)
-		if err == nil && !loaded {
-			err = errNotLoaded
-		}
-		if err != nil {
+		if err := s.run(ctx, abi, p, calls[:n], into); err != nil {
 			return err
 		}
 		calls = calls[n:]
@@ -56,47 +52,133 @@ func (s *scanner) pass(ctx context.Context, abi names.ABI, p pass, calls []*call
 	return nil
 }
 
-// run makes some calls in one program. It says whether the filters could be
-// loaded: where they could not, no call was made.
-func (s *scanner) run(ctx context.Context, abi names.ABI, p pass, calls []*call, into func(*call) *sight) (loaded bool, err error) {
+// run makes some calls in one program.
+func (s *scanner) run(ctx context.Context, abi names.ABI, p pass, calls []*call, into func(*call) *sight) (err error) {
 	prog, err := child.New()
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer func() {
-		if cerr := prog.Close(); err == nil {
-			err = cerr
-		}
-	}()
 	prog.HandleTraps()
 	if abi.WordBits == 32 && !native(abi) {
 		prog.Unmap(lastPage)
 	}
 	p.load(prog)
-	steps := make([]child.Step, len(calls))
-	for _, last := range []bool{false, true} {
+	w := p.write(prog, abi, calls)
+	err = prog.Run(ctx, child.Options{Filtered: p.filtered, Children: 8*len(calls) + 64, Stall: callStall, Exits: true})
+	step, failed := prog.Failed()
+	late := p.late()
+	if !failed || late && step >= w.stage {
+		w.read(prog, calls, into)
+	} else {
+		err = errors.Join(errNotLoaded, err)
+	}
+	if p.mask != nil && !failed {
+		s.mask.mask = p.mask
+	}
+	if late && !failed {
+		o := prog.Outcome(p.mask.listener)
+		s.mask.supervised = o.Made && o.Errno == syscall.EBUSY
+	}
+	if err := errors.Join(err, prog.Close()); err != nil || !late {
+		return err
+	}
+	w.readLeaving(prog, calls, into)
+	return s.rest(ctx, abi, p, calls, into)
+}
+
+// readLeaving takes the end of the last child, by exit_group(2), for the answer
+// to that call.
+func (w written) readLeaving(prog *child.Program, calls []*call, into func(*call) *sight) {
+	for _, c := range calls {
+		if c.leaves() && !into(c).made && prog.LeftByGroup() {
+			*into(c) = sight{Outcome: child.Outcome{Exited: true, Status: child.GroupStatus}, made: true}
+		}
+	}
+}
+
+// leaves says that it is the call by which children end anyway.
+func (c *call) leaves() bool { return c.native && c.how.is(wayEnds) && c.args[0] == child.GroupStatus }
+
+// late says that the mask comes after a part of the program.
+func (p pass) late() bool { return p.mask != nil && !p.mask.oldest }
+
+// rest makes, without a mask, the calls that a program with a late one could
+// not: they end the child, and the mask would be before them.
+func (s *scanner) rest(ctx context.Context, abi names.ABI, p pass, calls []*call, into func(*call) *sight) error {
+	p.mask = nil
+	rest := make([]*call, 0, 8)
+	for _, c := range calls {
+		if c.ends() && p.makes(c) && !into(c).made && (!c.masked.made || s.mask.passed(c.masked)) {
+			rest = append(rest, c)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return s.run(ctx, abi, p, rest, into)
+}
+
+// written are the steps of the calls of a program: without a late mask, and
+// under it. A step of -1 is none.
+type written struct {
+	steps, under []child.Step
+	stage        child.Step
+}
+
+// write writes the calls: first without a mask that is loaded late, then under
+// it. Those that end the child come last, so that they end just one; where a
+// mask is before them by then, they are left to rest.
+func (p pass) write(prog *child.Program, abi names.ABI, calls []*call) written {
+	w := written{steps: make([]child.Step, len(calls)), under: make([]child.Step, len(calls))}
+	late := p.late()
+	open := p
+	if late {
+		open.mask = nil
+	}
+	for k, c := range calls {
+		w.steps[k], w.under[k] = -1, -1
+		if !c.ends() && open.makes(c) {
+			w.steps[k] = open.appendCall(prog, abi, c)
+		}
+	}
+	if late {
+		prog.BeginStage()
+		w.stage = prog.Next()
+		p.mask.put(prog)
+		prog.EndStage()
 		for k, c := range calls {
-			// What ends a child goes last, so that it ends just one.
-			if c.ends() == last && p.makes(c) {
-				steps[k] = p.appendCall(prog, abi, c)
+			if c.how.is(wayEnds) && c.native {
+				continue // the mask lets it through
+			}
+			w.under[k] = p.appendCall(prog, abi, c)
+			if w.steps[k] >= 0 && !c.how.is(wayBlocks) {
+				prog.OnlyAfter(w.under[k], w.steps[k])
 			}
 		}
 	}
-	err = prog.Run(ctx, child.Options{Filtered: p.filtered, Children: 4*len(calls) + 64, Stall: callStall, Exits: true})
-	if _, failed := prog.Failed(); failed {
-		return false, err
-	}
-	if p.mask != nil && !p.mask.oldest && !p.mask.byPrctl {
-		o := prog.Outcome(p.mask.listener)
-		s.mask.alone, s.mask.supervised = o.OK(), o.Made && o.Errno == syscall.EBUSY
-	}
 	for k, c := range calls {
-		if p.makes(c) {
-			o := prog.Outcome(steps[k])
-			*into(c) = sight{o, prog.Unsteady(steps[k]), o != child.Outcome{}}
+		if c.ends() && open.makes(c) && !late {
+			w.steps[k] = open.appendCall(prog, abi, c)
 		}
 	}
-	return true, err
+	return w
+}
+
+// read puts what children saw into the calls.
+func (w written) read(prog *child.Program, calls []*call, into func(*call) *sight) {
+	see := func(step child.Step) sight {
+		if step < 0 {
+			return sight{}
+		}
+		o := prog.Outcome(step)
+		return sight{o, prog.Unsteady(step), o != child.Outcome{}}
+	}
+	for k, c := range calls {
+		*into(c) = see(w.steps[k])
+		if w.under[k] >= 0 {
+			c.masked = see(w.under[k])
+		}
+	}
 }
 
 // ends says that a child does not go on after the call.

@@ -3,6 +3,8 @@ package probes
 import (
 	"slices"
 	"strings"
+
+	"github.com/selfaudit/selfaudit/internal/child"
 )
 
 // special is a system call that all ones as arguments do not fit.
@@ -45,7 +47,7 @@ const one = -1
 // Statuses of the children that end in exit(2) and exit_group(2).
 const (
 	exitStatus      = 93
-	exitGroupStatus = 92
+	exitGroupStatus = child.GroupStatus
 )
 
 // specials are sorted by name. What is not here takes six arguments of all ones:

@@ -129,7 +129,7 @@ func (a *area) wanted(s *step) bool {
 		return true
 	}
 	before := &a.steps[(s.after-1)&(maxSteps-1)]
-	return before.state == stateDone && before.signal == 0
+	return before.state == stateDone && before.signal != uint32(syscall.SIGSYS)
 }
 
 // inSession says that the kernel gave this child a session: a filter can
@@ -199,7 +199,8 @@ func enter(a *area, s *step) (uintptr, syscall.Errno) {
 //go:nosplit
 //go:norace
 func leave() {
-	syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)
+	const ones = ^uintptr(0)
+	syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, GroupStatus, ones, ones, ones, ones, ones)
 	syscall.RawSyscall6(syscall.SYS_EXIT, 0, 0, 0, 0, 0, 0)
 	// Both were filtered. A blocked SIGSEGV that the kernel itself raises
 	// cannot be held back, so this ends the child too.

@@ -169,6 +169,10 @@ type Outcome struct {
 // child itself: no process was made.
 const LeftStatus = 77
 
+// GroupStatus is what a child that is done ends with by exit_group(2), whose
+// other arguments are all ones.
+const GroupStatus = 92
+
 // FrameResult is what rt_sigreturn(2) seems to return where FrameReturns. A
 // filter answers with an error or 0.
 const FrameResult = 0x5e1fa0d1
@@ -179,12 +183,14 @@ func (o Outcome) OK() bool { return o.Made && o.Errno == 0 }
 // Program is a list of units of calls. A unit stands by itself: where a child
 // dies in one, the next child goes on with the unit after it.
 type Program struct {
-	mem    []byte
-	area   *area
-	used   int
-	steps  int
-	open   bool
-	deaths map[uint32]Outcome
+	mem   []byte
+	area  *area
+	used  int
+	steps int
+	open  bool
+	// staging: what is written now is made by every child that comes later.
+	staging bool
+	deaths  map[uint32]Outcome
 	// first holds the first death in a unit, by the unit's first step.
 	first map[uint32]death
 	// unsteady holds units in which two children fared differently.
@@ -193,6 +199,8 @@ type Program struct {
 	traps    traps
 	// leaving are children that are done and were not waited for yet.
 	leaving []leaving
+	// byGroup says that the last child that was done ended by exit_group(2).
+	byGroup bool
 	// kept are filters that children load from this process's own memory.
 	kept [][]byte
 	err  error
@@ -227,6 +235,10 @@ func (p *Program) Close() error {
 	p.mem, p.area = nil, nil
 	return errors.Join(left, unmapShared(mem))
 }
+
+// LeftByGroup says, after Close, that the last child to finish the program ended
+// by exit_group(2) with GroupStatus, so that nothing stands before that.
+func (p *Program) LeftByGroup() bool { return p.byGroup }
 
 // Buffer returns size bytes of shared memory, zero and eight-byte aligned.
 func (p *Program) Buffer(size int) Buffer {
@@ -360,12 +372,14 @@ func (p *Program) OnlyAfter(s, before Step) {
 // every child that makes any step after them.
 func (p *Program) BeginStage() {
 	p.End()
+	p.staging = true
 	p.area.stage = uint32(p.steps)
 }
 
 // EndStage ends what BeginStage began.
 func (p *Program) EndStage() {
 	p.End()
+	p.staging = false
 	p.area.staged = uint32(p.steps)
 	// All of it is one unit, which nothing spends.
 	for i := p.area.stage; i+1 < p.area.staged; i++ {

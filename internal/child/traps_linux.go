@@ -69,10 +69,13 @@ func (p *Program) HandleTraps() {
 	p.endPrologue()
 }
 
-// endPrologue makes all that was written so far part of the prologue.
+// endPrologue makes all that was written so far part of the prologue, or of the
+// stage that is being written.
 func (p *Program) endPrologue() {
 	p.End()
-	p.area.prolog = uint32(p.steps)
+	if !p.staging {
+		p.area.prolog = uint32(p.steps)
+	}
 }
 
 // sigaction lays out the kernel's struct sigaction of amd64 and arm64, whose
@@ -108,41 +111,43 @@ func (p *Program) NoNewPrivileges() {
 }
 
 // Load makes every child load a seccomp filter, struct sock_filter[] in host
-// byte order: seccomp(2), Linux 3.17, or where byPrctl says so prctl(2). The
-// program ends there where that fails. raw must not change until Close.
-func (p *Program) Load(raw []byte, byPrctl bool) Step {
-	prog := p.program(raw)
-	var s Step
-	if byPrctl {
-		s = p.Call(kernel.SysPrctl, Must, Int(prSetSeccomp), Int(seccompModeFilter), prog, Int(0), Int(0))
-	} else {
-		s = p.Call(kernel.SysSeccomp, Must, Int(seccompSetFilter), Int(0), prog)
-	}
+// byte order: seccomp(2), Linux 3.17. The program ends there where that fails.
+// raw must not change until Close.
+func (p *Program) Load(raw []byte) {
+	p.Call(kernel.SysSeccomp, Must, Int(seccompSetFilter), Int(0), p.program(raw))
 	p.endPrologue()
-	return s
 }
 
 // LoadEither loads a filter by seccomp(2), or by prctl(2) where an earlier one
 // denies that. A filter may also answer success without loading anything: so
 // each way is first tried with an address that the kernel rejects.
-func (p *Program) LoadEither(raw []byte) {
-	prog := p.program(raw)
-	p.Call(kernel.SysSeccomp, SkipNext, Int(seccompSetFilter), Int(0), Int(0))
-	first := p.Call(kernel.SysSeccomp, 0, Int(seccompSetFilter), Int(0), prog)
-	trial := p.Call(kernel.SysPrctl, Masked, Int(prSetSeccomp), Int(seccompModeFilter), Int(0), Int(0), Int(0))
-	p.area.steps[trial&(maxSteps-1)].spendsIf = uintptr(syscall.EFAULT)
-	p.Call(kernel.SysPrctl, Must, Int(prSetSeccomp), Int(seccompModeFilter), prog, Int(0), Int(0))
-	p.area.steps[first&(maxSteps-1)].onOK = uint32(p.steps)
-	p.endPrologue()
+func (p *Program) LoadEither(raw []byte) { p.loadAnyhow(p.program(raw), 0) }
+
+// LoadWithListener loads a filter in the same ways, but first asks for its
+// listener too, which the kernel refuses with EBUSY where another filter has
+// one: seccomp(2), Linux 5.0. It returns the step that asks.
+func (p *Program) LoadWithListener(raw []byte) Step {
+	return p.loadAnyhow(p.program(raw), seccompNewListener)
 }
 
-// AskListener makes every child load a filter and ask for its listener, which
-// the kernel refuses with EBUSY where another filter has one: seccomp(2), Linux
-// 5.0. The program goes on in any case.
-func (p *Program) AskListener(raw []byte) Step {
-	s := p.Call(kernel.SysSeccomp, 0, Int(seccompSetFilter), Int(seccompNewListener), p.program(raw))
+// loadAnyhow loads a filter with flags, without them, or by prctl(2). It
+// returns the first of these steps.
+func (p *Program) loadAnyhow(prog Arg, flags int) Step {
+	var ways []Step
+	trial := p.Call(kernel.SysSeccomp, 0, Int(seccompSetFilter), Int(0), Int(0))
+	if flags != 0 {
+		ways = append(ways, p.Call(kernel.SysSeccomp, 0, Int(seccompSetFilter), Int(flags), prog))
+	}
+	ways = append(ways, p.Call(kernel.SysSeccomp, 0, Int(seccompSetFilter), Int(0), prog))
+	byPrctl := p.Call(kernel.SysPrctl, Masked, Int(prSetSeccomp), Int(seccompModeFilter), Int(0), Int(0), Int(0))
+	p.area.steps[byPrctl&(maxSteps-1)].spendsIf = uintptr(syscall.EFAULT)
+	p.Call(kernel.SysPrctl, Must, Int(prSetSeccomp), Int(seccompModeFilter), prog, Int(0), Int(0))
+	p.area.steps[trial&(maxSteps-1)].onOK = uint32(byPrctl)
+	for _, w := range ways {
+		p.area.steps[w&(maxSteps-1)].onOK = uint32(p.steps)
+	}
 	p.endPrologue()
-	return s
+	return ways[0]
 }
 
 // program lays out struct sock_fprog.
@@ -160,20 +165,18 @@ func (p *Program) program(raw []byte) Arg {
 
 // Unmap makes every child give a page back, so that nothing is there. The
 // program ends there where that fails.
-func (p *Program) Unmap(page uint64) Step {
-	s := p.Call(kernel.SysMunmap, Must, Arg{value: uintptr(page)}, Int(pageSize))
+func (p *Program) Unmap(page uint64) {
+	p.Call(kernel.SysMunmap, Must, Arg{value: uintptr(page)}, Int(pageSize))
 	p.endPrologue()
-	return s
 }
 
 // CheckMask makes every child make sure that a filter which answers everything
 // with errno is in force. The program ends there where it is not, or where
 // that cannot be told, since getpid(2) gave no id before.
-func (p *Program) CheckMask(errno syscall.Errno) Step {
+func (p *Program) CheckMask(errno syscall.Errno) {
 	s := p.Call(kernel.SysGetpid, Masked)
-	p.area.steps[s].spendsIf = uintptr(errno)
+	p.area.steps[s&(maxSteps-1)].spendsIf = uintptr(errno)
 	p.endPrologue()
-	return s
 }
 
 // DoneWord returns the address that a child wakes when it is done: a filter may

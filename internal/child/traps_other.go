@@ -24,19 +24,19 @@ func (p *Program) HandleTraps() {}
 func (p *Program) NoNewPrivileges() {}
 
 // Load does nothing here: no child can be made.
-func (p *Program) Load([]byte, bool) Step { return 0 }
+func (p *Program) Load([]byte) {}
 
 // LoadEither does nothing here: no child can be made.
 func (p *Program) LoadEither([]byte) {}
 
-// AskListener does nothing here: no child can be made.
-func (p *Program) AskListener([]byte) Step { return 0 }
+// LoadWithListener does nothing here: no child can be made.
+func (p *Program) LoadWithListener([]byte) Step { return 0 }
 
 // Unmap does nothing here: no child can be made.
-func (p *Program) Unmap(uint64) Step { return 0 }
+func (p *Program) Unmap(uint64) {}
 
 // CheckMask does nothing here: no child can be made.
-func (p *Program) CheckMask(syscall.Errno) Step { return 0 }
+func (p *Program) CheckMask(syscall.Errno) {}
 
 // DoneWord returns 0: no child can be made.
 func (p *Program) DoneWord() uint64 { return 0 }

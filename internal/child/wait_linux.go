@@ -16,10 +16,12 @@ import (
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
-// Pauses between two looks at a child.
+// Pauses between two looks at a child: short ones as long as most children
+// live, since one that dies wakes nobody, and longer ones after that.
 const (
-	firstPause = 20 * time.Microsecond
+	firstPause = 40 * time.Microsecond
 	lastPause  = 5 * time.Millisecond
+	shortLife  = 3 * time.Millisecond
 )
 
 // gonePause is how long a child may stand still before /proc is asked whether
@@ -73,7 +75,7 @@ func (r *runner) hopeless() bool {
 // answers are then: its way out is not waited for here, but by Close.
 func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, error) {
 	var killed, still time.Time
-	pause, cursor := firstPause, ^uint32(0)
+	pause, cursor, begin := firstPause, ^uint32(0), time.Now()
 	for {
 		r.pause(pause)
 		w := r.waiter()
@@ -90,7 +92,7 @@ func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, 
 				closeFD(pidfd)
 				return status, err
 			}
-		} else if time.Since(still) > gonePause && gone(pid) {
+		} else if time.Since(still) > gonePause && gone(pid) && r.waiter() == nil {
 			r.zombies = append(r.zombies, pid)
 			closeFD(pidfd)
 			return syscall.WaitStatus(syscall.SIGSYS), r.lost()
@@ -108,7 +110,9 @@ func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, 
 			r.kill(pidfd)
 			killed = time.Now()
 		}
-		pause = min(2*pause, lastPause)
+		if time.Since(begin) > shortLife {
+			pause = min(2*pause, lastPause)
+		}
 	}
 }
 
@@ -125,8 +129,9 @@ func (p *Program) seeOff() error {
 	for _, c := range p.leaving {
 		pause, begin := firstPause, time.Now()
 		for {
-			_, ok, err := c.wait(c.pid)
+			status, ok, err := c.wait(c.pid)
 			if ok {
+				p.byGroup = status.Exited() && status.ExitStatus() == GroupStatus
 				break
 			}
 			if err == nil && time.Since(begin) > 2*grace {
@@ -140,7 +145,9 @@ func (p *Program) seeOff() error {
 				syscall.RawSyscall6(kernel.SysPidfdSendSignal, uintptr(c.pidfd), uintptr(syscall.SIGKILL), 0, 0, 0, 0)
 			}
 			sleep(&p.area.done, pause)
-			pause = min(2*pause, lastPause)
+			if time.Since(begin) > shortLife {
+				pause = min(2*pause, lastPause)
+			}
 		}
 		closeFD(c.pidfd)
 	}

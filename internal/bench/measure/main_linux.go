@@ -32,7 +32,11 @@ func main() {
 	scan := flag.Bool("scan", false, "measure a live scan of the native ABI instead of an audit")
 	flag.Parse()
 	runtime.LockOSThread()
-	if err := fixture.Confine(fixture.Clean()); err != nil {
+	settings := fixture.Clean()
+	if *scan {
+		settings.Only = allowed
+	}
+	if err := fixture.Confine(settings); err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
 	}

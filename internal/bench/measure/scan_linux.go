@@ -13,6 +13,14 @@ import (
 	"github.com/selfaudit/selfaudit/probes"
 )
 
+// allowed are the calls that a Go program and a scan from within it need. All
+// others are denied with an errno.
+var allowed = []string{
+	"futex", "exit_group", "exit", "rt_sigreturn", "rt_sigprocmask", "rt_sigaction", "sigaltstack", "mmap", "munmap", "madvise", "mprotect", "clone", "clone3",
+	"gettid", "getpid", "tgkill", "sched_yield", "nanosleep", "clock_gettime", "read", "write", "openat", "close", "fcntl", "wait4", "pidfd_send_signal",
+	"setsid", "timer_create", "timer_settime", "prlimit64", "epoll_pwait", "epoll_create1", "epoll_ctl", "eventfd2", "prctl", "seccomp",
+}
+
 // ScanCosts are medians, in nanoseconds: of a live scan of the native ABI, of as
 // many bare system calls that fail, and of one fork.
 type ScanCosts struct {
