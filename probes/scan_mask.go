@@ -133,8 +133,6 @@ type maskWay struct {
 	supervised bool
 }
 
-func (w maskWay) none() bool { return w.mask == nil }
-
 // passed says that the other filters let a call through, or deny it no more
 // severely than the mask.
 func (w maskWay) passed(s sight) bool { return w.mask != nil && s.returned(w.mask.answer()) }

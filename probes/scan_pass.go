@@ -137,7 +137,10 @@ func (p pass) write(prog *child.Program, abi names.ABI, calls []*call) written {
 	}
 	for k, c := range calls {
 		w.steps[k], w.under[k] = -1, -1
-		if !c.ends() && open.makes(c) {
+		switch {
+		case late && child.CanLeave && c.native && c.how.is(wayEnds) && !c.leaves():
+			w.steps[k] = prog.CallApart(c.nr, c.arguments()...)
+		case !c.ends() && open.makes(c):
 			w.steps[k] = open.appendCall(prog, abi, c)
 		}
 	}
@@ -220,15 +223,11 @@ func (p pass) appendCall(prog *child.Program, abi names.ABI, c *call) child.Step
 	case c.how.is(waySession):
 		flags |= child.InSession
 	}
-	var args [6]child.Arg
-	for k, v := range c.args {
-		args[k] = child.Int(int(v))
-	}
 	alarmed := c.how.is(wayBlocks) && p.mask == nil
 	if alarmed {
 		setAlarm(prog, firstAlarm, nextAlarms)
 	}
-	step := prog.Call(c.nr, flags, args[:]...)
+	step := prog.Call(c.nr, flags, c.arguments()...)
 	if alarmed {
 		prog.End()
 		setAlarm(prog, 0, 0)
@@ -240,6 +239,15 @@ func (p pass) appendCall(prog *child.Program, abi names.ABI, c *call) child.Step
 	}
 	prog.End()
 	return step
+}
+
+// arguments returns the call's arguments as a program takes them.
+func (c *call) arguments() []child.Arg {
+	var args [6]child.Arg
+	for k, v := range c.args {
+		args[k] = child.Int(int(v))
+	}
+	return args[:]
 }
 
 // A call that blocks is interrupted by an alarm: it has come to the kernel then,

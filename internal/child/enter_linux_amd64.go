@@ -27,6 +27,7 @@ const HasInt80 = true
 const (
 	howFrame  uintptr = 1
 	howLeaves uintptr = 2
+	howApart  uintptr = 4
 )
 
 // rawEnter makes a system call as how says and returns what the kernel left in
@@ -54,13 +55,22 @@ func bare(a *area, s *step, args *[6]uintptr) (uintptr, syscall.Errno) {
 	if s.flags&Leaves != 0 {
 		how |= howLeaves
 	}
+	note := (*[noteSize / 4]uint32)(unsafe.Pointer(&a.stack[0]))
+	if s.flags&Apart != 0 {
+		how |= howApart
+		note[noteReturned/4] = 0
+	}
 	var r uintptr
 	if s.flags&Int80 != 0 {
 		r = rawInt80(s.nr, args[0], args[1], args[2], args[3], args[4], args[5], how, &a.frame[0])
 	} else {
 		r = rawEnter(s.nr, args[0], args[1], args[2], args[3], args[4], args[5], how, &a.frame[0])
 	}
-	note := (*[noteSize / 4]uint32)(unsafe.Pointer(&a.stack[0]))
+	if s.flags&Apart != 0 && note[noteReturned/4] != 0 {
+		// The call came back, and this is its result and not clone's.
+		r = *(*uintptr)(unsafe.Pointer(&note[noteResult/4]))
+		s.code = apartCame
+	}
 	if note[noteCode/4] != 0 {
 		s.signal, s.code = note[noteSignal/4], note[noteCode/4]
 		note[noteCode/4] = 0

@@ -1,5 +1,6 @@
 #include "textflag.h"
 
+#define SYS_clone 56
 #define SYS_exit 60
 #define SYS_exit_group 231
 
@@ -16,13 +17,17 @@
 #define frameFlags 184
 #define armed 1040
 #define resume 1048
+#define apartResult 1064
+#define apartReturned 1072
 
 // func rawEnter(nr, a0, a1, a2, a3, a4, a5, how uintptr, frame *byte) uintptr
 //
 // The kernel keeps R12 to R15. With bit 0 of how the stack pointer is where
 // rt_sigreturn(2) looks for frame, which brings these registers back and goes on
 // at made. With bit 1 a process that gets 0 leaves before it touches the stack.
-// While the call is made, the handler goes on at made too.
+// While the call is made, the handler goes on at made too. With bit 2 a process
+// that shares the memory makes the call, and clone(2) with CLONE_VM|CLONE_VFORK
+// is what this returns from: the handler ends that process.
 TEXT ·rawEnter(SB), NOSPLIT, $0-80
 	MOVQ how+56(FP), R13
 	MOVQ frame+64(FP), R14
@@ -37,6 +42,8 @@ TEXT ·rawEnter(SB), NOSPLIT, $0-80
 	MOVQ a4+40(FP), R8
 	MOVQ a5+48(FP), R9
 	MOVQ nr+0(FP), AX
+	TESTQ $4, R13
+	JNZ  apart
 	TESTQ $1, R13
 	JZ   enter
 	MOVQ R12, frameR12(R14)
@@ -53,6 +60,37 @@ enter:
 	MOVL $1, armed(R14)
 	SYSCALL
 	JMP  made<>(SB)
+
+apart:
+	MOVL $0x4100, DI
+	XORL SI, SI
+	XORL DX, DX
+	XORL R10, R10
+	XORL R8, R8
+	MOVL $SYS_clone, AX
+	SYSCALL
+	TESTQ AX, AX
+	JZ   other
+	JMP  made<>(SB)
+
+other:
+	MOVQ a0+8(FP), DI
+	MOVQ a1+16(FP), SI
+	MOVQ a2+24(FP), DX
+	MOVQ a3+32(FP), R10
+	MOVQ a4+40(FP), R8
+	MOVQ a5+48(FP), R9
+	MOVQ nr+0(FP), AX
+	SYSCALL
+	MOVQ AX, apartResult(R14)
+	MOVL $1, apartReturned(R14)
+	MOVL $76, DI
+	MOVL $SYS_exit_group, AX
+	SYSCALL
+	MOVL $76, DI
+	MOVL $SYS_exit, AX
+	SYSCALL
+	INT  $3
 
 // made is where rawEnter goes on: by itself, from the frame, or from the
 // handler. The stack is that of rawEnter or rawInt80, which are alike.

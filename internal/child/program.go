@@ -124,6 +124,8 @@ const (
 	Leaves
 	// InSession leaves the call out where the child has no session of its own.
 	InSession
+	// Apart makes the call in a process of its own: see CallApart.
+	Apart
 	// Must ends the whole program where the call fails, dies or returns
 	// anything but 0: see Failed.
 	Must
@@ -235,6 +237,9 @@ func (p *Program) Close() error {
 	p.mem, p.area = nil, nil
 	return errors.Join(left, unmapShared(mem))
 }
+
+// apartCame marks a step that was made apart and came back.
+const apartCame = 1
 
 // LeftByGroup says, after Close, that the last child to finish the program ended
 // by exit_group(2) with GroupStatus, so that nothing stands before that.
@@ -350,6 +355,9 @@ func (p *Program) Outcome(s Step) Outcome {
 	}
 	if st.signal != 0 {
 		return raisedOutcome(syscall.Signal(st.signal), int32(st.code))
+	}
+	if st.flags&Apart != 0 {
+		return p.apartOutcome(st)
 	}
 	return Outcome{Made: true, Ret: st.ret, Errno: syscall.Errno(st.errno)}
 }

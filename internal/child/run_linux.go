@@ -226,7 +226,7 @@ func (r *runner) died(at uint32, start uint32, sig syscall.Signal) uint32 {
 func (r *runner) forget(from, to uint32) {
 	for i := from; i < to; i++ {
 		s := &r.area.steps[i&(maxSteps-1)]
-		s.ret, s.errno, s.state, s.signal = 0, 0, stateIdle, 0
+		s.ret, s.errno, s.state, s.signal, s.code = 0, 0, stateIdle, 0, 0
 	}
 }
 

@@ -170,6 +170,41 @@ func (p *Program) Unmap(page uint64) {
 	p.endPrologue()
 }
 
+// CallApart appends a unit of a call that a process of its own makes, which
+// shares the child's memory and which the child waits for: what ends that
+// process does not end the child. Where no process could be made, or waited for,
+// the call was not made. Needs CanLeave.
+func (p *Program) CallApart(nr uint32, args ...Arg) Step {
+	status := p.Buffer(8)
+	binary.NativeEndian.PutUint32(p.Read(status), notWaited)
+	s := p.Call(nr, Apart, args...)
+	p.area.steps[s&(maxSteps-1)].spendsIf = uintptr(status.off)
+	p.Call(kernel.SysWait4, 0, Int(-1), p.Addr(status), Int(wallClone), Int(0))
+	p.End()
+	return s
+}
+
+// notWaited is no wait status.
+const notWaited = ^uint32(0)
+
+// apartOutcome reads what became of a call that was made apart.
+func (p *Program) apartOutcome(st *step) Outcome {
+	if st.code == apartCame {
+		return Outcome{Made: true, Ret: st.ret, Errno: syscall.Errno(st.errno)}
+	}
+	status := syscall.WaitStatus(binary.NativeEndian.Uint32(p.area.data[st.spendsIf:]))
+	switch {
+	case st.errno != 0 || uint32(status) == notWaited:
+		return Outcome{}
+	case status.Exited():
+		return Outcome{Exited: true, Status: status.ExitStatus()}
+	case status.Signal() == syscall.SIGKILL:
+		return Outcome{Signal: syscall.SIGKILL}
+	default:
+		return Outcome{Signal: status.Signal(), Repeated: true}
+	}
+}
+
 // CheckMask makes every child make sure that a filter which answers everything
 // with errno is in force. The program ends there where it is not, or where
 // that cannot be told, since getpid(2) gave no id before.
@@ -226,9 +261,11 @@ func (r *runner) clearTraps() {
 	}
 }
 
-// What trapHandler writes, in bytes.
+// What trapHandler and rawEnter write, in bytes.
 const (
-	noteCode   = 0
-	noteSignal = 12
-	noteSize   = 32 // with what rawEnter puts there
+	noteCode     = 0
+	noteSignal   = 12
+	noteResult   = 40 // by rawEnter: of a call that was made apart
+	noteReturned = 48
+	noteSize     = 56
 )

@@ -35,6 +35,11 @@ func (p *Program) LoadWithListener([]byte) Step { return 0 }
 // Unmap does nothing here: no child can be made.
 func (p *Program) Unmap(uint64) {}
 
+// CallApart does nothing here: no child can be made.
+func (p *Program) CallApart(uint32, ...Arg) Step { return 0 }
+
+func (p *Program) apartOutcome(*step) Outcome { return Outcome{} }
+
 // CheckMask does nothing here: no child can be made.
 func (p *Program) CheckMask(syscall.Errno) {}
 
