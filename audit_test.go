@@ -73,7 +73,7 @@ var rooms = map[string][]string{
 	"internal/fixture/launch":    {"*"},
 	"internal/calibration":       {},
 	"internal/bench":             {},
-	"internal/bench/measure":     {"audit", "checks/report", "internal/fixture"},
+	"internal/bench/measure":     {"audit", "checks/posture", "checks/report", "internal/fixture", "internal/names", "probes"},
 	"cmd/auditctl":               {"internal/cli"},
 	"examples/service":           {"audit"},
 }
