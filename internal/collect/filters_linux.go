@@ -27,6 +27,11 @@ type filterReader struct {
 	programs map[string][][]byte
 	// refused says why no thread's filters can be read, or no further one's.
 	refused error
+	// decoded is the stack that denies was asked about last.
+	decoded decodedStack
+	// leaderAmong are the threads there were when the leader's filters were
+	// fetched.
+	leaderAmong []int
 }
 
 // fetchedFilters is what was fetched of one thread.
@@ -34,6 +39,8 @@ type fetchedFilters struct {
 	digest string
 	count  int
 	err    error
+	// id is the thread's: a number is given again when its thread has ended.
+	id uint64
 }
 
 func newFilterReader(a *collector) *filterReader {
@@ -73,6 +80,7 @@ func (f *filterReader) mark(tid int) string {
 // settled fetches what is missing, and says whether the threads as they were
 // read last agree with what was fetched.
 func (f *filterReader) settled() bool {
+	f.doubtLeader()
 	settled := true
 	for i := range f.p.Classes {
 		c := &f.p.Classes[i]
@@ -85,12 +93,32 @@ func (f *filterReader) settled() bool {
 	return f.ctx.Err() != nil || settled && !f.set.grown()
 }
 
+// doubtLeader forgets what was fetched of the leader where a thread that was
+// there then is not there now. A thread that calls execve(2) ends all others
+// and goes on under the leader's number, with its own filters: a leader that was
+// read before it says nothing of the process that is left.
+func (f *filterReader) doubtLeader() {
+	var now []int
+	for i := range f.p.Classes {
+		now = append(now, f.p.Classes[i].TIDs...)
+	}
+	slices.Sort(now)
+	for _, tid := range f.leaderAmong {
+		if _, there := slices.BinarySearch(now, tid); !there {
+			delete(f.got, f.p.PID)
+		}
+	}
+	if _, there := f.got[f.p.PID]; !there {
+		f.leaderAmong = now
+	}
+}
+
 func (f *filterReader) settledThread(tid int, t *posture.Thread) bool {
 	if mode, known := t.SeccompMode.Get(); !known || mode == modeDisabled || mode == modeStrict {
 		return true
 	}
 	g, there := f.got[tid]
-	if !there || !g.agrees(t) {
+	if !there || !g.agrees(t) || g.id != f.identity(tid) {
 		g = f.fetch(tid)
 		f.got[tid] = g
 	}
@@ -111,11 +139,16 @@ func (g *fetchedFilters) agrees(t *posture.Thread) bool {
 // fetch fetches the filters of one thread.
 func (f *filterReader) fetch(tid int) fetchedFilters {
 	if f.refused != nil {
-		return fetchedFilters{err: f.refused}
+		return fetchedFilters{err: f.refused, id: f.identity(tid)}
 	}
-	programs, err := f.c.SeccompFilters(f.ctx, tid, &f.room, func() error { return f.belongs(tid) })
+	var id uint64
+	confirm := func() error {
+		id = f.identity(tid)
+		return f.belongs(tid)
+	}
+	programs, err := f.c.SeccompFilters(f.ctx, tid, &f.room, confirm, f.denies)
 	if err != nil {
-		return fetchedFilters{err: f.explain(tid, err)}
+		return fetchedFilters{err: f.explain(tid, err), id: f.identity(tid)}
 	}
 	digest := digestOf(programs)
 	if _, there := f.programs[digest]; !there {
@@ -125,7 +158,25 @@ func (f *filterReader) fetch(tid int) fetchedFilters {
 		}
 		f.programs[digest] = copied
 	}
-	return fetchedFilters{digest: digest, count: len(programs)}
+	return fetchedFilters{digest: digest, count: len(programs), id: id}
+}
+
+// identity returns the inode of the thread's directory, which no other thread
+// has even where clone3(2) gave it the same number, or 0 where there is none. A
+// directory that the kernel dropped and made again has another one, and the
+// thread is read once more then.
+func (f *filterReader) identity(tid int) uint64 {
+	name := strconv.Itoa(tid)
+	fd, err := f.task.Open(name, kernel.OpenPath)
+	if err != nil {
+		return 0
+	}
+	defer kernel.Close(fd)
+	st, err := f.c.Stat(fd, f.task.Path()+"/"+name)
+	if err != nil {
+		return 0
+	}
+	return st.Ino
 }
 
 // belongs verifies that a thread which is held by its number is one of the

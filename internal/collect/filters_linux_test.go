@@ -131,7 +131,7 @@ func needFetch(t testing.TB) {
 
 // fetch reads a thread's filters without more.
 func fetch(ctx context.Context, tid int, room *kernel.FilterRoom) ([][]byte, error) {
-	return kernel.New(nil).SeccompFilters(ctx, tid, room, func() error { return nil })
+	return kernel.New(nil).SeccompFilters(ctx, tid, room, func() error { return nil }, nil)
 }
 
 func reasonOf(err error) kernel.FilterReason {
@@ -405,7 +405,7 @@ func TestFetchOfUnfiltered(t *testing.T) {
 	}
 	// What confirm refuses is not stopped.
 	no := errors.New("not this one")
-	if _, err := newCalls().SeccompFilters(t.Context(), pid, &room, func() error { return no }); err != no || room.StoodStill != 0 {
+	if _, err := newCalls().SeccompFilters(t.Context(), pid, &room, func() error { return no }, nil); err != no || room.StoodStill != 0 {
 		t.Errorf("%v, stood still for %v", err, room.StoodStill)
 	}
 	untouched(t, pid)

@@ -57,7 +57,10 @@ const (
 // byte order. They lie in room, and are valid until it is used again. The
 // thread is under a filter: of any other, EINVAL is taken for a kernel without
 // the feature. confirm is called when the thread is held and not yet stopped;
-// its error ends the attempt, and is returned as it is.
+// its error ends the attempt, and is returned as it is. denies is asked whether
+// the filters deny a call that the kernel makes again for the thread when it
+// goes on: that one then answers EINTR instead, on x86-64. It is called while
+// the thread stands still; nil asks nothing.
 //
 // It is ptrace(2) with PTRACE_SECCOMP_GET_FILTER: Linux 4.4, and
 // CONFIG_CHECKPOINT_RESTORE. It needs ptrace access, CAP_SYS_ADMIN in the
@@ -78,13 +81,13 @@ const (
 // against, a SIGSTOP to the auditor within those microseconds, lasts until
 // SIGCONT. Go's main thread does not end with its goroutine, so it is never
 // the tracer.
-func (c *Calls) SeccompFilters(ctx context.Context, tid int, room *FilterRoom, confirm func() error) ([][]byte, error) {
+func (c *Calls) SeccompFilters(ctx context.Context, tid int, room *FilterRoom, confirm func() error, denies func([][]byte, *RemadeCall) bool) ([][]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	room.prepare()
 	a := &filterAttempt{c: c, confirm: confirm, ended: make(chan struct{})}
-	a.tracee = tracee{tid: uintptr(tid), code: room.code, ends: room.ends}
+	a.tracee = tracee{tid: uintptr(tid), code: room.code, ends: room.ends, denies: denies}
 	offMainThread(a.run)
 	if !a.await(ctx) {
 		*room = FilterRoom{} // the kernel may write to it no more, but be sure

@@ -49,8 +49,10 @@ type tracee struct {
 	// over: all was read, or errno came back from request.
 	over     bool
 	detached bool
-	request  uintptr
-	errno    syscall.Errno
+	// denies says whether filters deny a call, or is nil.
+	denies  func([][]byte, *RemadeCall) bool
+	request uintptr
+	errno   syscall.Errno
 
 	info  [32]int32 // siginfo_t
 	pause unix.Timespec
@@ -105,6 +107,7 @@ func (t *tracee) turn() {
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&t.full)), uintptr(unsafe.Pointer(&t.mask)), 8, 0, 0)
 	if t.stopped() {
 		t.read()
+		t.spare()
 		t.release()
 		t.rest()
 	}
