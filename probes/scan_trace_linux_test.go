@@ -29,7 +29,7 @@ const scanComm = "scan-no-trace"
 // everything allowed, several times, and compares the whole before and after.
 func TestScanLeavesNoTrace(t *testing.T) {
 	needRoot(t)
-	compareTraces(t, "no-trace-scan", syscall.CLONE_NEWNS|syscall.CLONE_NEWUTS|syscall.CLONE_NEWIPC|syscall.CLONE_NEWNET, 800)
+	compareTraces(t, "no-trace-scan", syscall.CLONE_NEWNS|syscall.CLONE_NEWUTS|syscall.CLONE_NEWIPC|syscall.CLONE_NEWNET, 500)
 }
 
 // scanTraceRun is the other side of TestScanLeavesNoTrace.

@@ -93,6 +93,9 @@ const (
 	stackSeg   = 0x2b
 )
 
+// bareFlags are those of calls that bare makes.
+const bareFlags = Int80 | Frame | Leaves | Guarded | Apart
+
 // resumes is 1 where CanResume.
 const resumes = 1
 

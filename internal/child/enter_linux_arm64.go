@@ -15,6 +15,10 @@ const (
 	CanResume = false
 )
 
+// bareFlags are those of calls that bare makes, or says that it cannot. Any other
+// call is made as usual.
+const bareFlags = Int80 | Frame | Leaves | Apart
+
 // resumes is 1 where CanResume.
 const resumes = 0
 
@@ -37,7 +41,12 @@ func rawEnter(nr, a0, a1, a2, a3, a4, a5 uintptr) uintptr
 //go:norace
 func bare(_ *area, s *step, args *[6]uintptr) (uintptr, syscall.Errno) {
 	if s.flags&Frame == 0 {
-		return 0, syscall.ENOSYS
+		// A guarded call is a plain one: nothing resumes here.
+		if s.flags&(Int80|Leaves|Apart) != 0 {
+			return 0, syscall.ENOSYS
+		}
+		ret, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])
+		return ret, errno
 	}
 	r := rawEnter(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])
 	if r > ^uintptr(4095) {

@@ -21,6 +21,10 @@ const HasInt80 = false
 //go:norace
 func bare(*area, *step, *[6]uintptr) (uintptr, syscall.Errno) { return 0, syscall.ENOSYS }
 
+// bareFlags are those of calls that bare says it cannot make. Any other call is
+// made as usual.
+const bareFlags = Int80 | Frame | Leaves | Apart
+
 // resumes is 1 where CanResume.
 const resumes = 0
 

@@ -187,7 +187,7 @@ func enter(a *area, s *step) (uintptr, syscall.Errno) {
 			args[k] = a.steps[args[k]&(maxSteps-1)].ret
 		}
 	}
-	if s.flags&(Int80|Frame|Leaves|Guarded|Apart) != 0 {
+	if s.flags&bareFlags != 0 {
 		return bare(a, s, &args)
 	}
 	ret, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])
