@@ -73,6 +73,7 @@ var rooms = map[string][]string{
 	"internal/fixture/launch":    {"*"},
 	"internal/calibration":       {},
 	"internal/bench":             {},
+	"internal/kernels":           {},
 	"internal/bench/measure":     {"audit", "checks/posture", "checks/report", "internal/fixture", "internal/names", "probes"},
 	"cmd/auditctl":               {"internal/cli"},
 	"examples/service":           {"audit"},
