@@ -144,7 +144,7 @@ func TestComposeAsTheKernel(t *testing.T) {
 		}
 	}
 	r := randomSource(2)
-	for range 400 {
+	for range short(400) {
 		stacks = append(stacks, []uint32{pick(r, someReturns), pick(r, someReturns), pick(r, someReturns)})
 		stacks = append(stacks, []uint32{mild(r), mild(r), mild(r)})
 	}

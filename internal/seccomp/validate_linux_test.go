@@ -113,7 +113,7 @@ func stored() Program {
 // Every code there can be.
 func TestValidateCodesAsTheKernel(t *testing.T) {
 	g := openGate(t)
-	for code := range 1 << 16 {
+	for code := range short(1 << 16) {
 		// A multiple of four, a divisor, a shift, a word of memory, a jump.
 		in := Instruction{Code: uint16(code), K: 4}
 		g.compare(slices.Concat(stored(), at(0, 6, in)))
@@ -190,13 +190,13 @@ func TestValidateLengthsAsTheKernel(t *testing.T) {
 func TestValidateRandomAsTheKernel(t *testing.T) {
 	g := openGate(t)
 	r := randomSource(4)
-	for range 8000 {
+	for range short(8000) {
 		g.compare(attempt(r, 1+r.IntN(20), nil))
 		g.compare(scratchProgram(r))
 		p, _ := generate(r, 30, nil)
 		g.compare(mutate(r, p))
 	}
-	g.done(24000)
+	g.done(short(24000))
 }
 
 // scratchProgram returns little but stores, loads and branches among them.
