@@ -92,8 +92,37 @@ var otherNames = [...][2]string{
 	{"stat", "oldstat"}, {"lstat", "oldlstat"}, {"fstat", "oldfstat"}, {"uname", "olduname"}, {"uname", "oldolduname"},
 }
 
+// wideNames are what an ABI of 64 bits calls a call that is named by what only
+// ABIs of 32 bits have: umount, as the manual page of umount2 has it, or setuid32.
+// Those of the oldest kernels are left out, for nobody means stat by oldstat.
+func wideNames(name string) []string {
+	var out []string
+	for _, width := range widths[1:] {
+		if base, found := strings.CutSuffix(name, width); found {
+			out = append(out, base)
+		}
+	}
+	for _, other := range otherNames {
+		if other[1] == name && narrowOnly(name) {
+			out = append(out, other[0])
+		}
+	}
+	return out
+}
+
+// narrowOnly says that a name among otherNames is that of a call which programs
+// of 32 bits still make, for what is another call by name alone on 64.
+func narrowOnly(name string) bool {
+	switch name {
+	case "_llseek", "mmap2", "_newselect", "ugetrlimit", "umount", "fstatat64":
+		return true
+	}
+	return false
+}
+
 // forms returns the calls of the ABI that are the named one. An ABI of 32 bits
-// may have several, of which setuid32 is the one that programs really make.
+// may have several, of which setuid32 is the one that programs really make; one
+// of 64 has that as setuid.
 func (b *abi) forms(name string) []call {
 	var out []call
 	add := func(form string) {
@@ -102,7 +131,11 @@ func (b *abi) forms(name string) []call {
 		}
 	}
 	if b.WordBits != 32 {
-		add(name)
+		if add(name); len(out) == 0 {
+			for _, wide := range wideNames(name) {
+				add(wide)
+			}
+		}
 		return out
 	}
 	for _, width := range widths {

@@ -88,8 +88,9 @@ func (c *filterCase) remarks(name string) string {
 // open says whether filters that stand before some thread let the call through
 // in the native ABI. Where no filter stands at all there is more to say.
 func (c *filterCase) open(name string) bool {
-	calls := c.abis[native].forms(name)
-	if len(calls) == 0 {
+	b := &c.abis[native]
+	calls := b.forms(name)
+	if len(calls) == 0 || b.WordBits != 32 && calls[0].name != name {
 		return false
 	}
 	for i := range c.views {
