@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -165,7 +164,7 @@ func (e *engine) scanned(t *testing.T, flags []string) running {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	file := filepath.Join(t.TempDir(), "pid")
 	name := "scanner" + strconv.Itoa(os.Getpid())
-	cmd := e.container(ctx, append([]string{"--name", name, "--pidfile", file}, flags...), "/scanner")
+	cmd := e.Run(ctx, append([]string{"--name", name, "--pidfile", file}, flags...), "/scanner")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +176,7 @@ func (e *engine) scanned(t *testing.T, flags []string) running {
 	}
 	t.Cleanup(func() {
 		defer cancel()
-		e.podman(context.Background(), "rm", "--force", "--time", "0", name).Run()
+		e.Podman(context.Background(), "rm", "--force", "--time", "0", name).Run()
 		cmd.Wait()
 	})
 	r := running{filters: 1}
@@ -199,15 +198,15 @@ func (e *engine) scanned(t *testing.T, flags []string) running {
 // firejail that has the filters.
 func firejail(t *testing.T, e *engine) running {
 	t.Helper()
-	need(t, "firejail")
-	cmd := exec.Command("firejail", "--quiet", "--noprofile", "--seccomp", "--caps.drop=all", "--nonewprivs", filepath.Join(e.dir, "sleeper"))
+	launch.Need(t, "firejail")
+	cmd := exec.Command("firejail", "--quiet", "--noprofile", "--seccomp", "--caps.drop=all", "--nonewprivs", e.sleeper)
 	return below(t, cmd, "sleeper", 2)
 }
 
 // chronyd starts a time server for loopback that loads a filter of its own.
 func chronyd(t *testing.T, _ *engine) running {
 	t.Helper()
-	need(t, "chronyd")
+	launch.Need(t, "chronyd")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "chrony.conf")
 	// A port that was free a moment ago: without one it has nothing to do.
@@ -224,64 +223,13 @@ func chronyd(t *testing.T, _ *engine) running {
 	return below(t, exec.Command("chronyd", "-d", "-x", "-f", config, "-F", "1", "-u", "root"), "chronyd", 1)
 }
 
-func need(t *testing.T, tool string) {
-	t.Helper()
-	if _, err := exec.LookPath(tool); err != nil {
-		launch.Skip(t, "needs "+tool+": "+err.Error())
-	}
-}
-
 // below starts a command and returns the process of a name, itself or below
 // it, once that has as many filters as are wanted.
 func below(t *testing.T, cmd *exec.Cmd, name string, filters int) running {
 	t.Helper()
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		timer := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
-		cmd.Wait()
-		timer.Stop()
+	pid := launch.Below(t, cmd, func(pid int) bool {
+		status := launch.Status(pid)
+		return status["Name"] == name && status["Seccomp_filters"] == strconv.Itoa(filters)
 	})
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		for _, pid := range descendants(cmd.Process.Pid) {
-			status := statusOf(pid)
-			if status["Name"] == name && status["Seccomp_filters"] == strconv.Itoa(filters) {
-				return running{pid: pid, filters: filters}
-			}
-		}
-	}
-	t.Fatalf("%s: no process %s with %d filters came up\n%s", cmd.Path, name, filters, &output)
-	return running{}
-}
-
-// descendants returns a process and all below it.
-func descendants(pid int) []int {
-	out := []int{pid}
-	for i := 0; i < len(out); i++ {
-		tasks, _ := filepath.Glob("/proc/" + strconv.Itoa(out[i]) + "/task/*/children")
-		for _, file := range tasks {
-			text, _ := os.ReadFile(file)
-			for _, word := range strings.Fields(string(text)) {
-				if child, err := strconv.Atoi(word); err == nil && !slices.Contains(out, child) {
-					out = append(out, child)
-				}
-			}
-		}
-	}
-	return out
-}
-
-func statusOf(pid int) map[string]string {
-	out := map[string]string{}
-	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	for line := range strings.Lines(string(text)) {
-		if key, value, ok := strings.Cut(line, ":"); ok {
-			out[key] = strings.TrimSpace(value)
-		}
-	}
-	return out
+	return running{pid: pid, filters: filters}
 }
