@@ -98,9 +98,13 @@ func putWord(b []byte, v uint64) {
 	binary.NativeEndian.PutUint32(b, uint32(v))
 }
 
-// ownStall is how long a child may take whose calls may block and which its
-// parent cannot kill: then it dies at its own deadline, and the next goes on.
-const ownStall = 500 * time.Millisecond
+// How long a child may take whose calls may block, where its parent cannot kill
+// it, and where that is not known yet: then it dies at its own deadline, and the
+// next goes on.
+const (
+	ownStall   = time.Second
+	firstStall = 5 * time.Second
+)
 
 // setDeadline writes the child's own deadline, a little after the context's.
 func (r *runner) setDeadline(ctx context.Context) {
@@ -109,7 +113,11 @@ func (r *runner) setDeadline(ctx context.Context) {
 		left = max(time.Until(d), 0)
 	}
 	left += 100 * time.Millisecond
-	if r.stall > 0 && !r.canKill() {
+	switch {
+	case r.stall == 0 || r.kills == killsKnown:
+	case r.kills == killsUnknown:
+		left = min(left, firstStall)
+	default:
 		left = min(left, ownStall)
 	}
 	value := r.Read(r.prologue.timer)[2*wordSize:]

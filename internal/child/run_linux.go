@@ -100,9 +100,20 @@ type runner struct {
 	blocked int
 	stalled bool
 	stuckIn uint32
+	// kills says whether an earlier child showed that it can be killed.
+	kills killing
 	// zombies are children that died before a way to wait for them was found.
 	zombies []int
 }
+
+// killing is what is known of the call that kills a child.
+type killing uint8
+
+const (
+	killsUnknown killing = iota
+	killsKnown
+	killsDenied
+)
 
 // one runs one child from step start on and returns where the next goes on.
 func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
@@ -111,6 +122,7 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	r.stalled = false
 	atomic.StoreUint32(&a.done, 0)
 	r.forget(0, a.prolog)
+	r.forget(a.stage, a.staged)
 	clear(r.Read(r.prologue.clock)) // the last child's control proves nothing of this one
 	r.clearTraps()
 	r.setDeadline(ctx)
@@ -125,6 +137,12 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	}
 	if a.cursor >= a.prolog && !r.controlled() {
 		return 0, errors.New("child: no control call gave the kernel's own answer, so no denial proves anything")
+	}
+	if a.cursor >= a.prolog {
+		r.kills = killsDenied
+		if r.canKill() {
+			r.kills = killsKnown
+		}
 	}
 	seen, noted := r.noted()
 	switch {
