@@ -70,7 +70,7 @@ func (d *domain) raise(work *budget) bool {
 			return true
 		}
 		next, ok := d.next(v)
-		if !ok || next > d.last {
+		if !ok || next > d.last || next&highWord != v&highWord && d.anyHigh() {
 			return false
 		}
 		if next == v {
@@ -80,6 +80,20 @@ func (d *domain) raise(work *budget) bool {
 		v = next
 	}
 	d.least = v
+	return true
+}
+
+// anyHigh says that nothing is known of the high word, so that what the low one
+// cannot be in one, it can be in none.
+func (d *domain) anyHigh() bool {
+	if d.first != 0 || d.last != ^uint64(0) || d.known&highWord != 0 {
+		return false
+	}
+	for _, not := range d.not {
+		if not.mask&highWord != 0 {
+			return false
+		}
+	}
 	return true
 }
 
