@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/selfaudit/selfaudit/internal/names"
 	"github.com/selfaudit/selfaudit/internal/render"
@@ -18,6 +20,9 @@ import (
 // documentMax bounds a file that is compared with, in bytes. The document of a
 // process with a long filter is two megabytes.
 const documentMax = 64 << 20
+
+// pipeWait bounds how long a pipe that is compared with may stay open.
+const pipeWait = 10 * time.Second
 
 // compareWith holds the process against the one that --diff names: digits are
 // a process, anything else is a file.
@@ -86,11 +91,15 @@ func (run *seccompRun) readOther(word string) (err error) {
 // readDocument reads what --output json wrote. What was left out of it must
 // not read as denied.
 func readDocument(path string) (*render.Seccomp, error) {
-	f, err := os.Open(path)
+	// Without O_NONBLOCK the open itself waits for a writer of a named pipe, and
+	// nothing ends that.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("--diff: %w", err)
 	}
 	defer f.Close()
+	// What knows no deadline is no pipe, and does not let a reader wait.
+	_ = f.SetReadDeadline(time.Now().Add(pipeWait))
 	d, err := render.ReadSeccomp(io.LimitReader(f, documentMax))
 	if err != nil {
 		return nil, hint(fmt.Errorf("--diff %s: %w", render.Safe(path), err), "write the file with auditctl seccomp --pid N --output json; a process is named by its number")
