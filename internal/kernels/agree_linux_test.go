@@ -103,6 +103,7 @@ func TestNumbersOfThisKernel(t *testing.T) {
 func TestProcessesAgree(t *testing.T) {
 	launch.NeedRoot(t)
 	auditctl := command(t)
+	abis := strings.Join(presentABIs(t), ",")
 	allow := fixture.Clean()
 	allow.Only = names.ExpandSyscalls([]string{"@system-service", "seccomp"})
 	for name, settings := range map[string]fixture.Settings{"a deny-list": fixture.Clean(), "an allow-list": allow} {
@@ -111,7 +112,7 @@ func TestProcessesAgree(t *testing.T) {
 			defer cancel()
 			pid := launch.Wait(t, nil, settings)
 			var stderr bytes.Buffer
-			cmd := exec.CommandContext(ctx, auditctl, "seccomp", "--pid", strconv.Itoa(pid), "--scan", "--timeout", "100s", "--output", "json")
+			cmd := exec.CommandContext(ctx, auditctl, "seccomp", "--pid", strconv.Itoa(pid), "--scan", "--abi", abis, "--timeout", "100s", "--output", "json")
 			cmd.Stderr = &stderr
 			out, err := cmd.Output()
 			if err != nil {
@@ -184,10 +185,11 @@ func stripes(shift uint32) []byte {
 }
 
 // TestStripesAgree has every action met by numbers of every ABI that the kernel
-// has, and compares with what the filters were written to do.
+// has, and compares with what the filters were written to do. All of them let
+// seccomp(2) itself through: else the later ones could not be loaded.
 func TestStripesAgree(t *testing.T) {
 	for name, filters := range map[string][][]byte{
-		"one": {stripes(0)}, "three stacked": {stripes(1), stripes(0), stripes(2)},
+		"one": {stripes(0)}, "three stacked": {stripes(2), stripes(0), stripes(6)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

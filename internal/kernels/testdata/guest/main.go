@@ -61,7 +61,7 @@ func main() {
 
 // mounts are made once the root is a tmpfs.
 var mounts = []struct{ kind, at string }{
-	{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"devpts", "/dev/pts"}, {"tmpfs", "/dev/shm"}, {"tmpfs", "/mnt"}, {"cgroup2", "/sys/fs/cgroup"},
+	{"proc", "/proc"}, {"sysfs", "/sys"}, {"securityfs", "/sys/kernel/security"}, {"devtmpfs", "/dev"}, {"devpts", "/dev/pts"}, {"tmpfs", "/dev/shm"}, {"tmpfs", "/mnt"}, {"cgroup2", "/sys/fs/cgroup"},
 }
 
 // layOut copies everything to a tmpfs and makes that the root: in the file
@@ -200,7 +200,7 @@ func plan() error {
 
 // describe prints what this machine is.
 func describe() {
-	for _, file := range []string{"/proc/version", "/proc/cmdline", "/sys/kernel/security/lsm"} {
+	for _, file := range []string{"/proc/version", "/proc/cmdline", "/sys/kernel/security/lsm", "/sys/devices/system/clocksource/clocksource0/current_clocksource"} {
 		if text, err := os.ReadFile(file); err == nil {
 			fmt.Printf("%s: %s\n", file, bytes.TrimSpace(text))
 		}
