@@ -69,7 +69,10 @@ type Evidence struct {
 // Attempt is one probe that was made, and how it ended.
 type Attempt struct {
 	// Name is the finding's name without "probe.".
-	Name    string
+	Name string
+	// TIDs are the threads for which it speaks: those of the class in whose
+	// posture it was made. None: the whole process.
+	TIDs    []int
 	Outcome Outcome
 	// By is meaningful only where Outcome is Stopped.
 	By Stopper
