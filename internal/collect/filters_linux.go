@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -29,10 +30,18 @@ type filterReader struct {
 	refused error
 	// decoded is the stack that denies was asked about last.
 	decoded decodedStack
+	// patience is how often a refusal may still be waited out.
+	patience int
 	// leaderAmong are the threads there were when the leader's filters were
 	// fetched.
 	leaderAmong []int
 }
+
+// Of all threads together: how often a refusal is waited out, and how long.
+const (
+	maxPatience = 20
+	accessWait  = 2 * time.Millisecond
+)
 
 // fetchedFilters is what was fetched of one thread.
 type fetchedFilters struct {
@@ -44,7 +53,7 @@ type fetchedFilters struct {
 }
 
 func newFilterReader(a *collector) *filterReader {
-	f := &filterReader{collector: a, got: map[int]fetchedFilters{}, programs: map[string][][]byte{}}
+	f := &filterReader{collector: a, got: map[int]fetchedFilters{}, programs: map[string][][]byte{}, patience: maxPatience}
 	switch {
 	case a.p.Self:
 		f.refused = errors.New("a process cannot trace its own threads")
@@ -147,6 +156,10 @@ func (f *filterReader) fetch(tid int) fetchedFilters {
 		return f.belongs(tid)
 	}
 	programs, err := f.c.SeccompFilters(f.ctx, tid, &f.room, confirm, f.denies)
+	for ; f.mayPass(err); f.patience-- {
+		time.Sleep(accessWait)
+		programs, err = f.c.SeccompFilters(f.ctx, tid, &f.room, confirm, f.denies)
+	}
 	if err != nil {
 		return fetchedFilters{err: f.explain(tid, err), id: f.identity(tid)}
 	}
@@ -159,6 +172,13 @@ func (f *filterReader) fetch(tid int) fetchedFilters {
 		f.programs[digest] = copied
 	}
 	return fetchedFilters{digest: digest, count: len(programs), id: id}
+}
+
+// mayPass says that a refusal may be over soon: another auditor that reads the
+// same thread just now is its only tracer, for less than a millisecond.
+func (f *filterReader) mayPass(err error) bool {
+	var refused *kernel.FilterError
+	return f.patience > 0 && errors.As(err, &refused) && refused.Reason == kernel.FilterAccess && f.ctx.Err() == nil
 }
 
 // identity returns the inode of the thread's directory, which no other thread

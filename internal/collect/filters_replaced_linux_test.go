@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -102,4 +103,32 @@ func TestFilterIdentity(t *testing.T) {
 	if got := f.got[pid]; got.digest != digestOf([][]byte{encoded(tagged(5, 0))}) || got.id != id {
 		t.Errorf("the filters of another thread are kept: %+v", got)
 	}
+}
+
+// Auditors that read one process at the same time wait for each other: a thread
+// has one tracer.
+func TestAuditorsTogether(t *testing.T) {
+	needFetch(t)
+	pid := filtered(t, 5, 4096, 4096)
+	const auditors, audits = 4, 15
+	why := make(chan string, auditors*audits)
+	var done sync.WaitGroup
+	for range auditors {
+		done.Go(func() {
+			for range audits {
+				p, err := PID(t.Context(), pid, Options{Filters: true})
+				if err != nil {
+					why <- err.Error()
+				} else if c := classOf(p, pid); c.Filters.State != posture.Known {
+					why <- c.Filters.Why()
+				}
+			}
+		})
+	}
+	done.Wait()
+	close(why)
+	for w := range why {
+		t.Error(w)
+	}
+	untouched(t, pid)
 }
