@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -46,6 +48,77 @@ func init() {
 		_, _ = unix.EpollWait(fd, events, -1)
 		stopped.Store(true)
 		select {}
+	}
+}
+
+func init() {
+	// Has a leader of another user id than its other threads, one of which
+	// executes a program when it is told to: the leader is root from then on.
+	acts["promoted"] = func() error {
+		if len(os.Args) > 1 {
+			return stay(1)
+		}
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, unix.SIGUSR1)
+		ready := make(chan bool)
+		go func() {
+			runtime.LockOSThread()
+			exe, err := os.Executable()
+			must(err)
+			ready <- true
+			<-told
+			must(syscall.Exec(exe, []string{exe, "after"}, os.Environ()))
+		}()
+		<-ready
+		const nobody = 65534
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+			return errno
+		}
+		fmt.Println(unix.Getpid())
+		select {}
+	}
+}
+
+// What was read of a leader is not kept where another thread has taken its
+// number since.
+func TestLeaderPromoted(t *testing.T) {
+	needRoot(t)
+	pid, _ := talk(t, command(t, "promoted"), 1)
+	a := &collector{ctx: t.Context(), c: kernel.New(nil), tid: kernel.Gettid(), p: &posture.Process{PID: pid}}
+	held, err := a.hold()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kernel.Close(held)
+	defer a.close()
+	if err := a.open(held); err != nil {
+		t.Fatal(err)
+	}
+	set := newThreadSet(a.c, a.task, pid, &a.buf)
+	if set.list, err = a.task.Numbers(&a.buf, nil); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(set.list)
+	set.readNew()
+	if uid := set.classes[0].status.UID.Value.Real.Value; uid != 65534 {
+		t.Fatalf("the leader has user id %d", uid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if procLine(pid, "Uid") == "0\t0\t0\t0" {
+			break
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if err := set.read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	set.order()
+	if c := set.classes[0]; c.tid != pid || c.status.UID.Value.Real.Value != 0 {
+		t.Errorf("thread %d of process %d has user id %d", c.tid, pid, c.status.UID.Value.Real.Value)
 	}
 }
 

@@ -106,12 +106,37 @@ func (t *threadSet) read(ctx context.Context) error {
 		}
 		slices.Sort(t.list)
 		if !t.readNew() && t.counted() {
+			t.readLeaderAgain()
 			t.settle()
 			return nil
 		}
 	}
 	t.count.Fail(source, source+": the thread set kept changing while it was read")
 	return nil
+}
+
+// readLeaderAgain reads the leader's status once more where a thread has ended
+// since it was read. A thread that calls execve(2) ends all others and goes on
+// under the leader's number with its own credentials and filters: what was read
+// of the leader before says nothing of the process that is left.
+func (t *threadSet) readLeaderAgain() {
+	at, read := t.find(t.pid)
+	_, listed := slices.BinarySearch(t.list, t.pid)
+	ended := slices.ContainsFunc(t.seen, func(s seenThread) bool {
+		_, still := slices.BinarySearch(t.list, s.tid)
+		return !still
+	})
+	if !read || !listed || !ended {
+		return
+	}
+	t.seen = slices.Delete(t.seen, at, at+1)
+	for _, c := range t.classes {
+		c.tids = slices.DeleteFunc(c.tids, func(tid int) bool { return tid == t.pid })
+	}
+	t.readThread(t.pid)
+	if _, read := t.find(t.pid); !read {
+		t.addFailed(t.pid, errThreadEnded) // neither read nor out of the list
+	}
 }
 
 // readNew reads the listed threads that were not read yet, and says whether
