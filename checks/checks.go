@@ -20,7 +20,7 @@ import (
 // ids, whatever the policy asks.
 type family func(*results, *audited, *policy.Policy)
 
-// families are all checks but those of filters.
+// families are all checks but those that cost a program most.
 var families = []family{
 	identity,
 	groups,
@@ -34,7 +34,6 @@ var families = []family{
 	workingDirectory,
 	directoryDescriptors,
 	contradictions,
-	probes,
 }
 
 // maxSpare is room for the ids that have more than one finding.
@@ -46,17 +45,18 @@ const maxSpare = 8
 // unknown. Nil stands for a process of which nothing is known, and for a
 // policy that asks for nothing.
 func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, filters)
+	return run(p, pol, probesOfThreads, filters)
 }
 
-// RunWithoutFilters is Run for a policy that asks nothing of seccomp filters,
-// as the default policy does: what it asks of them is unknown. A program that
-// calls no other than this one links a quarter less of this package.
+// RunWithoutFilters is Run for an audit of self by a policy that asks nothing of
+// seccomp filters, as the default policy does: what it asks of them is unknown,
+// and so is an attempt that speaks for some threads alone. A program that calls
+// no other than this one links much less of this package.
 func RunWithoutFilters(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, leaveFilters)
+	return run(p, pol, probes, leaveFilters)
 }
 
-func run(p *posture.Process, pol *policy.Policy, filters family) []report.Finding {
+func run(p *posture.Process, pol *policy.Policy, more ...family) []report.Finding {
 	if p == nil {
 		p = &posture.Process{}
 	}
@@ -68,7 +68,9 @@ func run(p *posture.Process, pol *policy.Policy, filters family) []report.Findin
 	for _, family := range families {
 		family(&out, a, pol)
 	}
-	filters(&out, a, pol)
+	for _, family := range more {
+		family(&out, a, pol)
+	}
 	// The schema promises a list, also where there is nothing to show.
 	for i := range out.findings {
 		if f := &out.findings[i]; f.Evidence == nil {

@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"slices"
-
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -11,12 +9,14 @@ import (
 
 // probes turns the attempts that the policy asks for into findings. One that
 // was not made is unknown: only an attempt that failed says anything.
-func probes(out *results, a *audited, pol *policy.Policy) {
+func probes(out *results, a *audited, pol *policy.Policy) { eachProbe(out, a, pol, probe) }
+
+func eachProbe(out *results, a *audited, pol *policy.Policy, one func(*results, *audited, string)) {
 	asked := map[string]bool{}
 	for _, name := range pol.Probes.Names() {
 		if !asked[name] {
 			asked[name] = true
-			probe(out, a, name)
+			one(out, a, name)
 		}
 	}
 	attempts := names.Attempts()
@@ -27,6 +27,8 @@ func probes(out *results, a *audited, pol *policy.Policy) {
 	}
 }
 
+// probe judges attempts that speak for the whole process. One that speaks for
+// some threads alone is no pass here.
 func probe(out *results, a *audited, name string) {
 	id := probePrefix + name
 	meta := attemptNamed(name)
@@ -34,171 +36,73 @@ func probe(out *results, a *audited, name string) {
 		out.add(id, report.Unknown, "fails", "unknown", "there is no attempt named "+quoted(name))
 		return
 	}
-	m := a.made(name)
-	if m == nil {
-		out.add(id, report.Unknown, "fails", "not tried", "whether the process can "+meta.Does+" was not tried: "+a.notTried())
+	made := a.attempt(name)
+	if made == nil {
+		why := a.NotProbed
+		if why == "" {
+			why = "it is not among those that were made"
+		}
+		out.add(id, report.Unknown, "fails", "not tried", "whether the process can "+meta.Does+" was not tried: "+why)
 		return
 	}
-	tids, who := m.threads(a)
-	observed, message := m.words(who, meta.Does)
-	f := out.add(id, m.status, "fails", observed, message)
-	f.Threads, f.Evidence = tids, m.evidence()
-}
-
-func (a *audited) notTried() string {
-	if a.NotProbed == "" {
-		return "it is not among those that were made"
+	if len(made.TIDs) > 0 && made.Outcome != posture.Succeeded {
+		made = &posture.Attempt{Detail: "it was tried for some threads alone", Evidence: made.Evidence}
 	}
-	return a.NotProbed
+	status, observed, message := outcome(made, meta.Does)
+	f := out.add(id, status, "fails", observed, message)
+	n := min(len(made.Evidence), maxEvidence)
+	f.Evidence = make([]report.Evidence, n, n+1)
+	for i := range f.Evidence {
+		f.Evidence[i] = report.Evidence(made.Evidence[i])
+	}
+	if left := len(made.Evidence) - n; left > 0 {
+		f.Evidence = append(f.Evidence, more(left, ""))
+	}
 }
 
-// made are the attempts of one name that have the worst outcome. Each may have
-// been made in the posture of one class of threads.
-type made struct {
-	status   report.Status
-	attempts []*posture.Attempt
-	// tids are the threads that they speak for, whole says that one of them
-	// speaks for the process.
-	tids  []int
-	whole bool
-	// left are threads that no attempt speaks for, why says so.
-	left []int
-	why  string
-}
-
-// made returns nil where there was no such attempt. What succeeded for one class
-// is a gap, whatever could not be told of another; where no attempt speaks for
-// some threads, those that failed elsewhere prove nothing for them.
-func (a *audited) made(name string) *made {
-	var m *made
-	var covered []int
-	whole := false
+// attempt returns what was made under that name; the worst, where it was made
+// more than once.
+func (a *audited) attempt(name string) *posture.Attempt {
+	var worst *posture.Attempt
 	for i := range a.Attempts {
-		one := &a.Attempts[i]
-		if one.Name != name {
-			continue
-		}
-		whole = whole || len(one.TIDs) == 0
-		covered = append(covered, one.TIDs...)
-		status := judgeOutcome(one.Outcome)
-		if m == nil || worse(status, m.status) {
-			m = &made{status: status}
-		} else if status != m.status {
-			continue
-		}
-		m.attempts = append(m.attempts, one)
-		m.tids = append(m.tids, one.TIDs...)
-		m.whole = m.whole || len(one.TIDs) == 0
-	}
-	if m != nil && m.status != report.Gap && !whole {
-		m.leave(a, covered)
-	}
-	return m
-}
-
-// leave finds out which threads no attempt speaks for.
-func (m *made) leave(a *audited, covered []int) {
-	covered = distinct(covered)
-	for _, tid := range a.all {
-		if _, tried := slices.BinarySearch(covered, tid); !tried {
-			m.left = append(m.left, tid)
+		if one := &a.Attempts[i]; one.Name == name && (worst == nil || severity(one.Outcome) > severity(worst.Outcome)) {
+			worst = one
 		}
 	}
-	switch {
-	case len(m.left) > 0:
-		m.why = a.who(m.left) + ": not tried"
-	case a.incomplete != "":
-		m.why = a.incomplete
-	default:
-		return
-	}
-	if m.status == report.Pass {
-		*m = made{status: report.Unknown, whole: len(m.left) == 0, left: m.left, why: m.why}
-	}
+	return worst
 }
 
-// threads returns those that the outcome holds for, and who they are.
-func (m *made) threads(a *audited) (tids []int, who string) {
-	if m.whole || m.status == report.Pass {
-		return nil, "the process"
-	}
-	return a.holdsFor(append(slices.Clone(m.tids), m.left...))
-}
-
-func judgeOutcome(o posture.Outcome) report.Status {
+func severity(o posture.Outcome) int {
 	switch o {
 	case posture.Succeeded:
-		return report.Gap
+		return 2
 	case posture.Stopped, posture.NoObject:
-		return report.Pass
+		return 0
 	default:
-		return report.Unknown
+		return 1
 	}
 }
 
-func (m *made) words(who, does string) (observed, message string) {
-	var seen, details []string
-	stopped := false
-	for _, one := range m.attempts {
-		seen = append(seen, outcomeWords(one))
-		stopped = stopped || one.Outcome == posture.Stopped
-		if one.Detail != "" {
-			details = append(details, one.Detail)
-		}
+func outcome(made *posture.Attempt, does string) (status report.Status, observed, message string) {
+	detail := ""
+	if made.Detail != "" {
+		detail = ": " + made.Detail
 	}
-	if m.why != "" {
-		details = append(details, m.why)
-	}
-	switch {
-	case m.status == report.Gap:
-		message = who + " can " + does
-	case m.status == report.Unknown:
-		seen = []string{"undecided"}
-		message = "whether " + who + " can " + does + " could not be told"
-	case stopped:
-		message = who + " cannot " + does
-	default:
-		message = "there was nothing to try on whether " + who + " can " + does
-	}
-	if detail := listed(details, "; "); detail != "" {
-		message += ": " + detail
-	}
-	return listed(seen, "; "), message
-}
-
-func outcomeWords(one *posture.Attempt) string {
-	switch one.Outcome {
+	switch made.Outcome {
 	case posture.Succeeded:
-		return "succeeded"
-	case posture.NoObject:
-		return "nothing to try it on"
-	}
-	words := "stopped by " + one.By.String()
-	if one.By == posture.StoppedUnknown {
-		words = "stopped, by which layer is unknown"
-	}
-	if one.Also != posture.StoppedUnknown {
-		words += ", and behind that by " + one.Also.String()
-	}
-	return words
-}
-
-func (m *made) evidence() []report.Evidence {
-	var out []report.Evidence
-	left := 0
-	for _, one := range m.attempts {
-		for _, e := range one.Evidence {
-			switch e := report.Evidence(e); {
-			case slices.Contains(out, e):
-			case len(out) < maxEvidence:
-				out = append(out, e)
-			default:
-				left++
-			}
+		return report.Gap, "succeeded", "the process can " + does + detail
+	case posture.Stopped:
+		observed = "stopped by " + made.By.String()
+		if made.By == posture.StoppedUnknown {
+			observed = "stopped, by which layer is unknown"
 		}
+		if made.Also != posture.StoppedUnknown {
+			observed += ", and behind that by " + made.Also.String()
+		}
+		return report.Pass, observed, "the process cannot " + does + detail
+	case posture.NoObject:
+		return report.Pass, "nothing to try it on", "there was nothing to try on whether the process can " + does + detail
+	default:
+		return report.Unknown, "undecided", "whether the process can " + does + " could not be told" + detail
 	}
-	if left > 0 {
-		out = append(out, more(left, ""))
-	}
-	return out
 }

@@ -87,3 +87,17 @@ func TestProbesOfUnseenThreads(t *testing.T) {
 		}
 	}
 }
+
+// TestProbesWithoutThreads: the check that knows no classes passes no attempt
+// that speaks for one alone.
+func TestProbesWithoutThreads(t *testing.T) {
+	pol := &policy.Policy{Probes: policy.Probes{Syscalls: []string{"mount"}}}
+	for outcome, want := range map[posture.Outcome]report.Status{
+		posture.Stopped: report.Unknown, posture.NoObject: report.Unknown, posture.Undecided: report.Unknown, posture.Succeeded: report.Gap,
+	} {
+		p := threadsTried(tried(outcome, posture.StoppedByCapability, "", 10, 11, 12))
+		if f := find(t, checks.RunWithoutFilters(p, pol), "probe.mount", ""); f.Status != want || want == report.Unknown && strings.Contains(f.Message, "cannot") {
+			t.Errorf("%s: %s %q", outcome, f.Status, f.Message)
+		}
+	}
+}
