@@ -100,6 +100,8 @@ type runner struct {
 	blocked int
 	stalled bool
 	stuckIn uint32
+	// stuckBefore is the call that an earlier child was killed for.
+	stuckBefore uint32
 	// kills says whether an earlier child showed that it can be killed.
 	kills killing
 	// zombies are children that died before a way to wait for them was found.
@@ -144,6 +146,9 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 			r.kills = killsKnown
 		}
 	}
+	if !r.stalled {
+		r.stuckBefore = 0
+	}
 	seen, noted := r.noted()
 	switch {
 	case atomic.LoadUint32(&a.done) == 1:
@@ -164,19 +169,31 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	}
 }
 
-// stuck notes that a call blocked. A call that came back just when its child was
-// killed did not, and the one that was under way then is made again.
+// stuck notes that a call blocked. On a busy machine a child may also wait long
+// for a processor: so a call blocks only where it did for two children, unless
+// many did so already. A call that came back just when its child was killed did
+// not, and the one that was under way then is made again.
 func (r *runner) stuck(start uint32) uint32 {
 	at := r.area.cursor
-	if at != r.stuckIn {
-		if at < r.area.prolog || at >= r.area.stage && at < r.area.staged {
-			return start
-		}
-		r.forget(r.unitOf(at), r.unitAfter(at))
-		return r.unitOf(at)
+	if at == r.stuckIn && (at == r.stuckBefore || r.blocked > manyBlocked) {
+		r.blocked++
+		r.stuckBefore = 0
+		return r.ended(start, Outcome{Blocked: true})
 	}
-	r.blocked++
-	return r.ended(start, Outcome{Blocked: true})
+	if at == r.stuckIn {
+		r.stuckBefore = at
+	}
+	if r.everyTime(at) {
+		return start
+	}
+	r.forget(r.unitOf(at), r.unitAfter(at))
+	return r.unitOf(at)
+}
+
+// everyTime says that every child makes the step: it is in the prologue, or in
+// the stage.
+func (r *runner) everyTime(at uint32) bool {
+	return at < r.area.prolog || at >= r.area.stage && at < r.area.staged
 }
 
 // ended notes what became of the call that a child ended in, and says where the
@@ -184,7 +201,7 @@ func (r *runner) stuck(start uint32) uint32 {
 func (r *runner) ended(start uint32, o Outcome) uint32 {
 	at := r.area.cursor
 	r.deaths[at] = o
-	if at < r.area.prolog || at >= r.area.stage && at < r.area.staged {
+	if r.everyTime(at) {
 		r.area.steps[at&(maxSteps-1)].flags |= skip
 		if at >= r.area.prolog {
 			return max(start, r.area.stage)
@@ -221,7 +238,7 @@ func forkBlocked(a *area, pidfd *int32) (int, error) {
 // prologue leaves that call out from now on; one in a unit is tried once more,
 // since any process of the same user id can send one signal.
 func (r *runner) died(at uint32, start uint32, sig syscall.Signal) uint32 {
-	if at < r.area.prolog || at >= r.area.stage && at < r.area.staged {
+	if r.everyTime(at) {
 		return r.ended(start, Outcome{Signal: sig, Repeated: true})
 	}
 	if r.raised(sig) {

@@ -195,6 +195,9 @@ func futexFor(word *uint32, want uint32, d time.Duration) {
 // patience is how long one call may take. Where call after call blocks, as under
 // a supervisor that never answers, the later ones get less time.
 func (r *runner) patience() time.Duration {
+	if r.everyTime(atomic.LoadUint32(&r.area.cursor)) {
+		return 10 * r.stall // nothing there blocks
+	}
 	if r.blocked > manyBlocked {
 		return r.stall / 8
 	}
