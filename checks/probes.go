@@ -27,8 +27,8 @@ func eachProbe(out *results, a *audited, pol *policy.Policy, one func(*results, 
 	}
 }
 
-// probe judges attempts that speak for the whole process. One that speaks for
-// some threads alone is no pass here.
+// probe judges attempts that speak for the whole process. One that failed for
+// some threads alone is undecided here.
 func probe(out *results, a *audited, name string) {
 	id := probePrefix + name
 	meta := attemptNamed(name)
@@ -44,9 +44,6 @@ func probe(out *results, a *audited, name string) {
 		}
 		out.add(id, report.Unknown, "fails", "not tried", "whether the process can "+meta.Does+" was not tried: "+why)
 		return
-	}
-	if len(made.TIDs) > 0 && made.Outcome != posture.Succeeded {
-		made = &posture.Attempt{Detail: "it was tried for some threads alone", Evidence: made.Evidence}
 	}
 	status, observed, message := outcome(made, meta.Does)
 	f := out.add(id, status, "fails", observed, message)
@@ -88,7 +85,11 @@ func outcome(made *posture.Attempt, does string) (status report.Status, observed
 	if made.Detail != "" {
 		detail = ": " + made.Detail
 	}
-	switch made.Outcome {
+	o := made.Outcome
+	if len(made.TIDs) > 0 && o != posture.Succeeded {
+		o = posture.Undecided
+	}
+	switch o {
 	case posture.Succeeded:
 		return report.Gap, "succeeded", "the process can " + does + detail
 	case posture.Stopped:
