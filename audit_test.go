@@ -49,17 +49,20 @@ func run(t *testing.T, env []string, name string, args ...string) string {
 // rooms are the folders with what each may import of this module. "*" is
 // everything. Tests may import more.
 var rooms = map[string][]string{
-	"checks/posture":               {},
-	"checks/policy":                {},
-	"checks/report":                {},
-	"internal/names":               {},
-	"internal/names/gen":           {},
-	"checks":                       {"checks/posture", "checks/policy", "checks/report", "internal/names"},
-	"internal/kernel":              {},
-	"internal/procfs":              {"checks/posture", "internal/kernel"},
-	"internal/child":               {"internal/kernel"},
-	"internal/seccomp":             {"internal/names"},
-	"internal/collect":             {"internal/procfs", "internal/seccomp", "internal/kernel", "checks/posture"},
+	"checks/posture":     {},
+	"checks/policy":      {},
+	"checks/report":      {},
+	"internal/names":     {},
+	"internal/names/gen": {},
+	"checks":             {"checks/posture", "checks/policy", "checks/report", "internal/names"},
+	"internal/kernel":    {},
+	"internal/procfs":    {"checks/posture", "internal/kernel"},
+	"internal/child":     {"internal/kernel"},
+	"internal/seccomp":   {"internal/names"},
+	"internal/collect":   {"internal/procfs", "internal/seccomp", "internal/kernel", "checks/posture"},
+	// It stands between collect and audit: what was observed of a process goes
+	// in, and what a child has to take on comes out.
+	"internal/replica":             {"checks/posture", "internal/child", "internal/kernel", "internal/procfs"},
 	"probes":                       {"checks/posture", "internal/child", "internal/kernel", "internal/names"},
 	"internal/auditopt":            {"checks/posture"},
 	"audit":                        {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/names", "internal/procfs", "probes"},

@@ -17,6 +17,8 @@ type builder struct {
 	call  string
 	nr    uint32
 	known bool
+	// made are the numbers of all calls that were written for the entry.
+	made []uint32
 }
 
 // number returns the native number of a system call.
@@ -50,6 +52,7 @@ func (b *builder) do(call string, args words, f child.Flags) *made {
 	for _, w := range args {
 		list = append(list, w.arg(b))
 	}
+	b.made = append(b.made, nr)
 	return &made{step: b.Call(nr, f, list...), ok: true, call: call, args: args}
 }
 

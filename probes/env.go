@@ -29,7 +29,11 @@ func newEnv(in Input) *env {
 		e.lastCap = last
 	}
 	said, filters := false, false
-	for _, t := range callingThread(in.Process) {
+	threads := callingThread(in.Process)
+	if in.Thread != nil {
+		threads = []posture.Thread{*in.Thread}
+	}
+	for _, t := range threads {
 		if mode, ok := t.SeccompMode.Get(); ok {
 			// One source that names a filter outweighs one that does not:
 			// a filter can answer prctl(PR_GET_SECCOMP) with 0 itself.

@@ -16,8 +16,13 @@ type trace struct{ parent bool }
 
 // target returns the pid argument, or why there is none.
 func target(b *builder, parent bool) (word, string) {
-	if parent {
+	switch own := b.env.in.OwnPID; {
+	case parent && b.env.in.Replica == nil:
 		return result(b.do("getppid", nil, 0)), ""
+	case parent && own == 0:
+		return word{}, "the process cannot be seen from where a replica of it is"
+	case parent:
+		return i(own), ""
 	}
 	if b.env.in.Peer == nil {
 		return word{}, "no process of another user is in reach"
@@ -113,7 +118,7 @@ func (killInit) build(b *builder) func() verdict {
 	b.End()
 	r := &reading{want: einval, capability: b.entry.capability}
 	return func() verdict {
-		if o := b.read(parent); o.OK() && o.Ret == 1 {
+		if o := b.read(parent); o.OK() && o.Ret == 1 && b.env.in.Replica == nil || b.env.in.OwnPID == 1 {
 			return noObject("process 1 is the service itself")
 		}
 		v := b.env.judge(r, b.read(reach), b.read(act))

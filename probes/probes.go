@@ -32,8 +32,18 @@ type Input struct {
 	// CapsetExcept are the capabilities that the attempt `capset` leaves
 	// out: those that are effective or that the policy lets be so.
 	CapsetExcept posture.CapSet
-	// Peer is a process of another user; nil where there is none in reach.
+	// Peer is a process of another user; nil where there is none in reach. A
+	// replica is given the number by which it knows that process.
 	Peer *Peer
+
+	// Replica makes the attempts in another process's posture; nil means the
+	// calling thread's own.
+	Replica *child.Posture
+	// Thread holds the facts of the thread that the replica stands for.
+	Thread *posture.Thread
+	// OwnPID is the number by which the replica knows the process that it
+	// stands for; 0 means that it knows none.
+	OwnPID int
 }
 
 // Run makes the attempts from the calling thread, which the caller has locked,
@@ -43,13 +53,24 @@ type Input struct {
 // It needs clone(2) and wait4(2) or waitid(2), no privilege, and leaves
 // nothing behind. Every child has the context's deadline.
 func Run(ctx context.Context, in Input) ([]posture.Attempt, error) {
+	attempts, _, err := RunIn(ctx, in)
+	return attempts, err
+}
+
+// RunIn is Run that says, of a replica, how the taking on of its posture went.
+// Where that failed the error is a *child.NotTakenError, and no attempt was made
+// in the child that it failed in. It takes what child.NewReplica takes.
+func RunIn(ctx context.Context, in Input) (attempts []posture.Attempt, taken child.Taken, err error) {
 	p, err := NewPlan(in, nil)
 	if err != nil {
-		return nil, err
+		return nil, taken, err
 	}
 	p.Run(ctx)
-	attempts, err := p.Attempts(in)
-	return attempts, errors.Join(err, p.Close())
+	attempts, err = p.Attempts(in)
+	if in.Replica != nil {
+		taken = p.program.Replica()
+	}
+	return attempts, taken, errors.Join(err, p.Close())
 }
 
 // Plan is attempts that were written down and not made yet. It lets one child
@@ -72,7 +93,7 @@ type judge struct {
 // NewPlan writes down the attempts, with calls to be tried before them. It
 // must be closed.
 func NewPlan(in Input, calls []kernel.AuditCall) (*Plan, error) {
-	program, err := child.New()
+	program, err := newProgram(in.Replica)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +108,7 @@ func NewPlan(in Input, calls []kernel.AuditCall) (*Plan, error) {
 			continue
 		}
 		b := &builder{Program: program, env: p.env, entry: entry}
-		p.judges = append(p.judges, judge{entry.name, entry.plan.build(b)})
+		p.judges = append(p.judges, judge{entry.name, b.inReplica(entry.plan.build(b))})
 		program.End()
 	}
 	return p, nil
@@ -98,7 +119,8 @@ func (p *Plan) Close() error { return p.program.Close() }
 
 // Run makes the attempts from the calling thread, which the caller has locked.
 func (p *Plan) Run(ctx context.Context) {
-	p.err = p.program.Run(ctx, child.Options{Filtered: p.env.filtered})
+	// The filters of a replica never act on this thread.
+	p.err = p.program.Run(ctx, child.Options{Filtered: p.env.filtered && p.env.in.Replica == nil})
 }
 
 // Deny returns the calls, of those that were to be tried first, that must not

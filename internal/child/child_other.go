@@ -27,6 +27,17 @@ type Options struct {
 
 type prologue struct{}
 
+type replica struct{}
+
+// NewReplica returns an error that names the systems it needs.
+func NewReplica(Posture) (*Program, error) { return nil, errSystem }
+
+// Enter does nothing here: no child can be made.
+func (p *Program) Enter(bool) {}
+
+// Replica returns nothing: no child can be made.
+func (p *Program) Replica() Taken { return Taken{} }
+
 type leaving struct{}
 
 func (p *Program) seeOff() error { return nil }

@@ -181,6 +181,9 @@ func forked(a *area) bool {
 //go:nocheckptr
 func enter(a *area, s *step) (uintptr, syscall.Errno) {
 	s.state = stateBegun
+	if s.flags&(again|gate) != 0 {
+		return pass(a, s)
+	}
 	args := s.args
 	for k := range args {
 		if s.refs&(1<<k) != 0 {
@@ -193,6 +196,43 @@ func enter(a *area, s *step) (uintptr, syscall.Errno) {
 	ret, _, errno := syscall.RawSyscall6(s.nr, args[0], args[1], args[2], args[3], args[4], args[5])
 	return ret, errno
 }
+
+// pass goes on in a child of this child, which its parent waits for, or waits
+// for the parent to open the gate.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func pass(a *area, s *step) (uintptr, syscall.Errno) {
+	if s.flags&again != 0 {
+		// The kernel notes the number before the child runs, so that it is
+		// known whatever becomes of this one.
+		pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, cloneParent|cloneParentSetTID, 0, uintptr(unsafe.Pointer(&a.second)), 0, 0, 0)
+		if errno == 0 && pid != 0 {
+			leave()
+		}
+		return 0, errno
+	}
+	// No call may be made here: the filters are in force.
+	a.waiting = 1
+	for n := 0; n < maxSpins; n++ {
+		switch look(&a.opened) {
+		case gateOpen:
+			return 0, 0
+		case gateRefused:
+			leave()
+		}
+	}
+	leave()
+	return 0, 0
+}
+
+// look reads a word that another process writes.
+//
+//go:nosplit
+//go:norace
+//go:noinline
+func look(word *uint32) uint32 { return *word }
 
 // leave ends the child, whatever a filter makes of the usual ways.
 //

@@ -63,10 +63,13 @@ type area struct {
 	failed uint32 // a step that had to succeed and did not, plus one
 	stage  uint32 // the steps from here to staged are made by every child
 	staged uint32 // that makes any step after them; 0 where there are none
-	steps  [maxSteps]step
-	data   [maxData]byte
-	frame  [frameSize]byte // what rt_sigreturn(2) takes the registers from
-	stack  [stackSize]byte // of the handler of SIGSYS; its note is at the bottom
+	// Of a replica: the child of the child, whether it waits at the gate, and
+	// what it finds there.
+	second, waiting, opened uint32
+	steps                   [maxSteps]step
+	data                    [maxData]byte
+	frame                   [frameSize]byte // what rt_sigreturn(2) takes the registers from
+	stack                   [stackSize]byte // of the handler of SIGSYS; its note is at the bottom
 }
 
 // ErrTooLarge means that a program has more calls or data than fit.
@@ -140,6 +143,8 @@ const (
 	end      // last step of its unit
 	skip     // not made: an earlier child died of it
 	spendsIf // spends where the call returns just one value
+	again    // the child goes on as a child of its own, and its parent's
+	gate     // the child waits until its parent lets it through
 )
 
 // Buffer is a piece of the shared memory.
@@ -162,6 +167,8 @@ type Program struct {
 	unsteady map[uint32]bool
 	prologue prologue
 	traps    traps
+	// replica is the posture that children take on, or nil: their parent's.
+	replica *replica
 	// leaving are children that are done and were not waited for yet.
 	leaving []leaving
 	// byGroup says that the last child that was done ended by exit_group(2).
@@ -179,14 +186,23 @@ type death struct {
 
 // New returns an empty program. It must be closed.
 func New() (*Program, error) {
+	p, err := empty()
+	if err != nil {
+		return nil, err
+	}
+	p.addPrologue()
+	return p, p.err
+}
+
+// empty returns a program without a prologue.
+func empty() (*Program, error) {
 	mem, err := mapShared(int(unsafe.Sizeof(area{})))
 	if err != nil {
 		return nil, err
 	}
 	p := &Program{mem: mem, area: (*area)(unsafe.Pointer(unsafe.SliceData(mem)))}
 	p.deaths, p.first, p.unsteady = map[uint32]Outcome{}, map[uint32]death{}, map[uint32]bool{}
-	p.addPrologue()
-	return p, p.err
+	return p, nil
 }
 
 // Close waits for the last children to be gone and gives the shared memory

@@ -60,6 +60,9 @@ func (p *Program) Run(ctx context.Context, o Options) error {
 		return p.err
 	}
 	p.End()
+	if p.replica != nil && (o.Filtered || !p.replica.entered) {
+		return errOwnFilter
+	}
 	// The children are copies of this thread, and ask for its death as
 	// their own: it must not change under the goroutine, nor end.
 	runtime.LockOSThread()
@@ -104,6 +107,8 @@ type runner struct {
 	stuckBefore uint32
 	// kills says whether an earlier child showed that it can be killed.
 	kills killing
+	// gatePID is the child to admit, once it is known which that is.
+	gatePID int
 	// zombies are children that died before a way to wait for them was found.
 	zombies []int
 }
@@ -127,15 +132,24 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	r.forget(a.stage, a.staged)
 	clear(r.Read(r.prologue.clock)) // the last child's control proves nothing of this one
 	r.clearTraps()
+	r.resetReplica()
 	r.setDeadline(ctx)
 	pidfd := int32(-1)
 	pid, err := forkBlocked(a, &pidfd)
 	if err != nil {
 		return 0, err
 	}
+	if r.gatePID = pid; r.replica != nil && r.replica.NewPID {
+		r.gatePID = 0
+	}
 	status, err := r.wait(ctx, pid, int(pidfd))
-	if err != nil {
+	if status, err = r.last(ctx, status, err); err != nil {
 		return 0, err
+	}
+	if r.replica != nil {
+		if err := r.notTaken(); err != nil {
+			return 0, err
+		}
 	}
 	if a.cursor >= a.prolog && !r.controlled() {
 		return 0, errors.New("child: no control call gave the kernel's own answer, so no denial proves anything")

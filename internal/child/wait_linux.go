@@ -78,6 +78,7 @@ func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, 
 	pause, cursor, begin := firstPause, ^uint32(0), time.Now()
 	for {
 		r.pause(pause)
+		r.admit()
 		w := r.waiter()
 		if c := atomic.LoadUint32(&r.area.cursor); c != cursor {
 			cursor, still = c, time.Now()

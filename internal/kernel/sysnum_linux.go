@@ -12,4 +12,7 @@ const (
 	sysGetgroups = unix.SYS_GETGROUPS
 	sysSetfsuid  = unix.SYS_SETFSUID
 	sysSetfsgid  = unix.SYS_SETFSGID
+	sysSetgroups = unix.SYS_SETGROUPS
+	sysSetresgid = unix.SYS_SETRESGID
+	sysSetresuid = unix.SYS_SETRESUID
 )

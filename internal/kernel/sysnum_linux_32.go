@@ -13,4 +13,7 @@ const (
 	sysGetgroups = unix.SYS_GETGROUPS32
 	sysSetfsuid  = unix.SYS_SETFSUID32
 	sysSetfsgid  = unix.SYS_SETFSGID32
+	sysSetgroups = unix.SYS_SETGROUPS32
+	sysSetresgid = unix.SYS_SETRESGID32
+	sysSetresuid = unix.SYS_SETRESUID32
 )

@@ -1,0 +1,148 @@
+//go:build linux && !s390x
+
+package child
+
+import (
+	"context"
+	"encoding/binary"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// What a child finds at the gate.
+const (
+	gateShut uint32 = iota
+	gateOpen
+	gateRefused
+)
+
+// maxSpins bounds how often a child looks at the gate: some seconds.
+const maxSpins = 1 << 30
+
+const (
+	cloneParent       = 0x00008000
+	cloneParentSetTID = 0x00100000
+)
+
+func errnoOf(s *step) syscall.Errno { return syscall.Errno(s.errno) }
+
+// notTaken says why the last child made no call of the program, or nil.
+func (p *Program) notTaken() error {
+	r := p.replica
+	if r.refused != "" {
+		return &NotTakenError{Why: r.refused}
+	}
+	if failed := p.area.failed; failed != 0 && failed <= p.area.prolog {
+		s := Step(failed - 1)
+		name := r.names[s]
+		if name == "" {
+			name = "loading the filters"
+		}
+		return &NotTakenError{Step: name, Errno: errnoOf(&p.area.steps[s&(maxSteps-1)])}
+	}
+	return nil
+}
+
+// resetReplica makes the next child prove itself anew.
+func (r *runner) resetReplica() {
+	a, p := r.area, r.replica
+	a.second = 0
+	if p == nil {
+		return
+	}
+	p.refused, p.admitted, p.told = "", false, Proof{}
+	atomic.StoreUint32(&a.waiting, 0)
+	atomic.StoreUint32(&a.opened, gateShut)
+	for _, b := range []Buffer{p.proof.uid, p.proof.gid, p.proof.caps, p.proof.groups} {
+		clear(r.Read(b))
+	}
+}
+
+// last waits for the child of a child: the first one ends when it has made it.
+func (r *runner) last(ctx context.Context, status syscall.WaitStatus, err error) (syscall.WaitStatus, error) {
+	second := int(atomic.LoadUint32(&r.area.second))
+	if second == 0 {
+		return status, err
+	}
+	// It is our own child and not waited for yet, so the number is its own.
+	pidfd, errOpen := kernel.New(nil).PidfdOpen(second)
+	if errOpen != nil {
+		pidfd = -1
+	}
+	if err != nil {
+		r.kill(pidfd)
+	}
+	r.gatePID = second
+	status, errSecond := r.wait(ctx, second, pidfd)
+	if err == nil {
+		err = errSecond
+	}
+	return status, err
+}
+
+// admit asks about a child that waits at the gate, and opens it or not.
+func (r *runner) admit() {
+	p, a := r.replica, r.area
+	if p == nil || r.gatePID == 0 || p.admitted || p.refused != "" || atomic.LoadUint32(&a.waiting) == 0 {
+		return
+	}
+	p.told = r.readProof()
+	if p.refused = p.contradicts(); p.refused == "" && p.Admit != nil {
+		p.refused = p.Admit(Candidate{PID: r.gatePID, Scans: p.scans, Proof: p.told})
+	}
+	if p.admitted = p.refused == ""; p.admitted {
+		atomic.StoreUint32(&a.opened, gateOpen)
+		return
+	}
+	atomic.StoreUint32(&a.opened, gateRefused)
+}
+
+// readProof reads what the child was told of itself.
+func (r *runner) readProof() Proof {
+	s := &r.replica.proof
+	ret := func(s Step) uint32 { return uint32(r.area.steps[s&(maxSteps-1)].ret) }
+	word := func(b Buffer, n int) uint32 { return binary.NativeEndian.Uint32(r.Read(b)[4*n:]) }
+	set := func(n int) uint64 { return uint64(word(s.caps, n)) | uint64(word(s.caps, n+3))<<32 }
+	t := Proof{
+		Effective: set(0), Permitted: set(1), Inheritable: set(2),
+		NoNewPrivs: ret(s.privs) == 1, Securebits: ret(s.bits), SeccompMode: ret(s.seccomp),
+	}
+	for n := range 3 {
+		t.UID[n], t.GID[n] = word(s.uid, n), word(s.gid, n)
+	}
+	t.UID[3], t.GID[3] = ret(s.fsuid), ret(s.fsgid)
+	if r.area.steps[s.count&(maxSteps-1)].errno == 0 {
+		for n := range min(int(ret(s.count)), len(r.replica.Groups)+1) {
+			t.Groups = append(t.Groups, word(s.groups, n))
+		}
+	}
+	return t
+}
+
+// contradicts says in words where the child was told something else than it
+// asked for, or nothing. Ids are proved from outside.
+func (r *replica) contradicts() string {
+	var list []string
+	differ := func(what string, yes bool) {
+		if yes {
+			list = append(list, what)
+		}
+	}
+	effective, permitted := r.Effective, r.Permitted
+	if r.lowersLate() {
+		effective, permitted = r.told.Effective, r.told.Permitted
+	}
+	differ("effective capabilities", r.told.Effective != effective)
+	differ("permitted capabilities", r.told.Permitted != permitted)
+	differ("inheritable capabilities", r.told.Inheritable != r.Inheritable)
+	differ("no_new_privs", r.told.NoNewPrivs != r.NoNewPrivs)
+	differ("securebits", r.told.Securebits != 0)
+	differ("a seccomp filter of this program's own", r.told.SeccompMode != 0)
+	if len(list) == 0 {
+		return ""
+	}
+	return "differs by what system calls told it: " + strings.Join(list, ", ")
+}

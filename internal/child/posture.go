@@ -1,0 +1,133 @@
+package child
+
+import "syscall"
+
+// Posture is what the children of a replica take on before they make the calls
+// of their program: that of another process. A child that cannot take all of it
+// on makes none of them.
+type Posture struct {
+	// Join are namespaces, joined in this order before the ids change, by
+	// descriptors that stay the caller's: setns(2).
+	Join []Namespace
+	// Late are joined after the ids have changed: the user namespace, where the
+	// caller has privileges of its own. Ids are those outside it then.
+	Late []Namespace
+	// NewPID says that a pid namespace is among Join, which a process enters by
+	// being made in it: a second fork follows.
+	NewPID bool
+	// Root and Cwd are descriptors of the directories to change to, or -1.
+	Root, Cwd int
+
+	// SetUID, SetGID and SetGroups say which ids to change at all.
+	SetUID, SetGID, SetGroups bool
+	// UID and GID are real, effective, saved and file system id, in the user
+	// namespace that the child is in when it changes them.
+	UID, GID [4]uint32
+	Groups   []uint32
+
+	// Held is what the child has permitted once its ids have changed, and
+	// HeldInheritable what inheritable: it lowers its sets from there.
+	Held, HeldInheritable uint64
+	// The five sets, one bit a capability: capabilities(7).
+	Inheritable, Permitted, Effective, Bounding, Ambient uint64
+	// Drop are the capabilities to take out of the bounding set.
+	Drop uint64
+
+	NoNewPrivs bool
+	Umask      uint32
+	Rlimits    []Rlimit
+	// Filters are seccomp filters, struct sock_filter[] in host byte order,
+	// oldest first.
+	Filters [][]byte
+
+	// Admit is asked about each child once it has taken all of this on, filters
+	// included, and before it makes a call of its program. It answers with how
+	// the child differs from what it stands for, or nothing. It may be nil.
+	Admit func(Candidate) string
+}
+
+// Candidate is a child that waits to be admitted.
+type Candidate struct {
+	// PID is its id in the caller's pid namespace.
+	PID int
+	// Scans says that it loaded filters of the program's own too, and has
+	// no_new_privs for that.
+	Scans bool
+	// Proof is what it was told by system calls, before the filters.
+	Proof Proof
+}
+
+// Namespace is one to join.
+type Namespace struct {
+	FD int
+	// Type is CLONE_NEW* as setns(2) takes it.
+	Type uintptr
+	// Name is that of its file: "mnt", "pid".
+	Name string
+}
+
+// Rlimit is a resource limit: getrlimit(2).
+type Rlimit struct {
+	Resource   int
+	Name       string
+	Soft, Hard uint64
+}
+
+// Proof is what a child of a replica was told of itself by system calls.
+type Proof struct {
+	// UID and GID are real, effective, saved and file system id, as its own
+	// user namespace sees them.
+	UID, GID                          [4]uint32
+	Groups                            []uint32
+	Effective, Permitted, Inheritable uint64
+	NoNewPrivs                        bool
+	Securebits                        uint32
+	// SeccompMode is that from before the filters, so 0.
+	SeccompMode uint32
+}
+
+// Taken is how the taking on of a posture went, for the last child that tried.
+type Taken struct {
+	// Steps are the calls of it that were made, in order.
+	Steps []TakenStep
+	// Admitted says that the child went on to its program.
+	Admitted bool
+	Proof    Proof
+	// Differs is what Admit answered, or which step failed.
+	Differs string
+}
+
+// TakenStep is one call of the taking on, and what it answered.
+type TakenStep struct {
+	Name  string
+	Errno syscall.Errno
+}
+
+// NotTakenError says that a child could not take its posture on, so that no
+// call of the program was made in it.
+type NotTakenError struct {
+	// Step is the call that failed; empty where Why says it all.
+	Step  string
+	Errno syscall.Errno
+	// Why is how the child differed from what it stands for.
+	Why string
+}
+
+// Error names the step and its errno, or the difference.
+func (e *NotTakenError) Error() string {
+	if e.Step == "" {
+		return "replica: " + e.Why
+	}
+	if e.Errno == 0 {
+		return "replica: " + e.Step + ": did not do what was asked"
+	}
+	return "replica: " + e.Step + ": " + e.Errno.Error()
+}
+
+// Unwrap returns the errno, so that errors.Is works, or nil.
+func (e *NotTakenError) Unwrap() error {
+	if e.Errno == 0 {
+		return nil
+	}
+	return e.Errno
+}

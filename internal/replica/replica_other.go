@@ -1,0 +1,34 @@
+//go:build !linux
+
+package replica
+
+import (
+	"context"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/child"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// Target needs Linux.
+type Target struct{}
+
+// Open returns an error that says so.
+func Open(context.Context, int) (*Target, error) { return nil, kernel.ErrNeedsLinux }
+
+// Close does nothing here.
+func (t *Target) Close() {}
+
+// Still returns an error that says so.
+func (t *Target) Still() error { return kernel.ErrNeedsLinux }
+
+// Posture returns an error that says so.
+func (t *Target) Posture(*posture.Class) (child.Posture, []string, error) {
+	return child.Posture{}, nil, kernel.ErrNeedsLinux
+}
+
+// Differs says so.
+func (t *Target) Differs(child.Taken, *posture.Class) string { return kernel.ErrNeedsLinux.Error() }
+
+// Number knows none here.
+func (t *Target) Number(int, *posture.Class) (int, bool) { return 0, false }
