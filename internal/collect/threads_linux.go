@@ -122,21 +122,27 @@ func (t *threadSet) read(ctx context.Context) error {
 func (t *threadSet) readLeaderAgain() {
 	at, read := t.find(t.pid)
 	_, listed := slices.BinarySearch(t.list, t.pid)
-	ended := slices.ContainsFunc(t.seen, func(s seenThread) bool {
-		_, still := slices.BinarySearch(t.list, s.tid)
-		return !still
-	})
-	if !read || !listed || !ended {
+	// All that are listed were read, so those that were read and ended are more.
+	if !read || !listed || len(t.seen) == len(t.list) {
 		return
 	}
-	t.seen = slices.Delete(t.seen, at, at+1)
+	t.seen = append(t.seen[:at], t.seen[at+1:]...)
 	for _, c := range t.classes {
-		c.tids = slices.DeleteFunc(c.tids, func(tid int) bool { return tid == t.pid })
+		for i, tid := range c.tids {
+			if tid == t.pid {
+				c.tids = append(c.tids[:i], c.tids[i+1:]...)
+				break
+			}
+		}
 	}
-	t.readThread(t.pid)
-	if _, read := t.find(t.pid); !read {
+	if t.readThread(t.pid); !t.readBefore(t.pid) {
 		t.addFailed(t.pid, errThreadEnded) // neither read nor out of the list
 	}
+}
+
+func (t *threadSet) readBefore(tid int) bool {
+	_, found := t.find(tid)
+	return found
 }
 
 // readNew reads the listed threads that were not read yet, and says whether
@@ -156,11 +162,11 @@ func (t *threadSet) readNew() bool {
 }
 
 func (t *threadSet) readOnce(tid int) bool {
-	_, found := t.find(tid)
-	if !found {
-		t.readThread(tid)
+	if t.readBefore(tid) {
+		return false
 	}
-	return !found
+	t.readThread(tid)
+	return true
 }
 
 // counted compares the listing with the number of threads that the kernel
