@@ -106,7 +106,7 @@ func tryClass(ctx context.Context, target *replica.Target, p *posture.Process, c
 func victim(t *testing.T) *probes.Peer {
 	t.Helper()
 	cmd := exec.Command("sleep", "60")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -161,6 +161,14 @@ var settings = []setting{
 	{"no no_new_privs, a capability", func(s *fixture.Settings) { s.NoNewPrivs, s.Permitted = false, capSysAdmin }},
 	{"unshare let through", func(s *fixture.Settings) { s.Leave = []string{"unshare"} }},
 	{"clone3 let through", func(s *fixture.Settings) { s.Leave = []string{"clone3"} }},
+	{"kills", func(s *fixture.Settings) {
+		s.Kill = []fixture.Kill{{Number: syscall.SYS_MOUNT}, {Number: syscall.SYS_SETUID}, {Number: syscall.SYS_CHROOT}}
+	}},
+	{"kills, no no_new_privs", func(s *fixture.Settings) {
+		s.NoNewPrivs = false
+		s.Kill = []fixture.Kill{{Number: syscall.SYS_MOUNT}, {Number: syscall.SYS_SETUID}}
+	}},
+	{"answers in place of the kernel", func(s *fixture.Settings) { s.Fake = []string{"setuid", "setresuid", "mount"} }},
 	{"keyctl let through", func(s *fixture.Settings) { s.Leave = []string{"keyctl"} }},
 }
 
