@@ -19,6 +19,14 @@ const (
 	sigsys   = 31
 )
 
+// comparison compares what is known of filters with what else is known. It
+// returns a thread of which there was something to compare, and what agreed.
+type comparison func(*results, *audited) (*posture.Thread, []string)
+
+func compareFilters(out *results, a *audited) (*posture.Thread, []string) {
+	return compareFetched(out, a), compareScans(out, a)
+}
+
 // compareFetched compares the filters that were read of a thread with the mode
 // and the number of filters that the kernel shows of it. It returns one of the
 // threads where there was something to compare.

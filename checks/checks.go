@@ -45,7 +45,7 @@ const maxSpare = 8
 // unknown. Nil stands for a process of which nothing is known, and for a
 // policy that asks for nothing.
 func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, probesOfThreads, filters)
+	return run(p, pol, compareFilters, probesOfThreads, filters)
 }
 
 // RunWithoutFilters is Run for an audit of self by a policy that asks nothing of
@@ -53,10 +53,10 @@ func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
 // and so is an attempt that speaks for some threads alone. A program that calls
 // no other than this one links much less of this package.
 func RunWithoutFilters(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, probes, leaveFilters)
+	return run(p, pol, nil, probes, leaveFilters)
 }
 
-func run(p *posture.Process, pol *policy.Policy, more ...family) []report.Finding {
+func run(p *posture.Process, pol *policy.Policy, compare comparison, more ...family) []report.Finding {
 	if p == nil {
 		p = &posture.Process{}
 	}
@@ -64,6 +64,7 @@ func run(p *posture.Process, pol *policy.Policy, more ...family) []report.Findin
 		pol = &policy.Policy{}
 	}
 	a := view(p)
+	a.compare = compare
 	out := results{make([]report.Finding, 0, len(catalog)+len(names.Attempts())+maxSpare)}
 	for _, family := range families {
 		family(&out, a, pol)

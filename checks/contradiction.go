@@ -44,8 +44,11 @@ func contradictions(out *results, a *audited, _ *policy.Policy) {
 		}
 	}
 	executed := compareExec(out, a)
-	fetched := compareFetched(out, a)
-	scanned := compareScans(out, a)
+	var fetched *posture.Thread
+	var scanned []string
+	if a.compare != nil {
+		fetched, scanned = a.compare(out, a)
+	}
 	if len(out.findings) == before {
 		agreement(out, a, &agreed{facts, tids, executed, fetched, scanned})
 	}

@@ -29,6 +29,8 @@ type audited struct {
 	all []int
 	// incomplete says why there may be threads that were not seen.
 	incomplete string
+	// compare is nil where what is known of filters is not compared.
+	compare comparison
 }
 
 // view lays out p. What the kernel answered by system calls is a view of its
