@@ -228,8 +228,9 @@ func (p *Program) LeftByGroup() bool { return p.byGroup }
 func (p *Program) Buffer(size int) Buffer {
 	size = (size + 7) &^ 7
 	if p.used+size > maxData {
+		// The program will not run; what is written until then goes nowhere.
 		p.err = ErrTooLarge
-		return Buffer{}
+		return Buffer{0, min(size, maxData)}
 	}
 	b := Buffer{p.used, size}
 	p.used += size
