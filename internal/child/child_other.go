@@ -29,6 +29,8 @@ type prologue struct{}
 
 type replica struct{}
 
+func (*replica) close() {}
+
 // NewReplica returns an error that names the systems it needs.
 func NewReplica(Posture) (*Program, error) { return nil, errSystem }
 

@@ -5,6 +5,7 @@ package child
 import (
 	"context"
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -42,6 +43,28 @@ func (p *Program) notTaken() error {
 			name = "loading the filters"
 		}
 		return &NotTakenError{Step: name, Errno: errnoOf(&p.area.steps[s&(maxSteps-1)])}
+	}
+	return nil
+}
+
+// outside is the error of a replica whose child did not come to the gate, or not
+// through it. What its filters kill for on the way is tried otherwise by the
+// next one.
+func (r *runner) outside(status syscall.WaitStatus) error {
+	if r.replica == nil {
+		return nil
+	}
+	if err := r.notTaken(); err != nil {
+		return err
+	}
+	if at := Step(r.area.cursor); uint32(at) < r.area.prolog && !r.replica.admitted {
+		name := r.replica.names[at]
+		switch {
+		case status.Signaled() && (status.Signal() != syscall.SIGSYS || len(r.replica.Filters) == 0):
+			return &NotTakenError{Why: "a child ended of signal " + strconv.Itoa(int(status.Signal())) + " before it was what it was to be: " + name}
+		case status.Exited() && atomic.LoadUint32(&r.area.done) == 0:
+			return &NotTakenError{Why: "a child left before it was let through: " + name}
+		}
 	}
 	return nil
 }

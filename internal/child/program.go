@@ -212,6 +212,9 @@ func (p *Program) Close() error {
 		return nil
 	}
 	left := p.seeOff()
+	if p.replica != nil {
+		p.replica.close()
+	}
 	mem := p.mem
 	p.mem, p.area = nil, nil
 	return errors.Join(left, unmapShared(mem))

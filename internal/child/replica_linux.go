@@ -28,6 +28,7 @@ const (
 	noID            = -1 // setfsuid(2) rejects it, and so only reads
 	everyCapability = ^uint64(0)
 	lastDescriptor  = 1<<31 - 1
+	pollIn          = 1
 )
 
 // errOwnFilter: what a filter of the caller's own denies would be taken for
@@ -38,6 +39,8 @@ var errOwnFilter = errors.New("child: a replica cannot be made under a seccomp f
 type replica struct {
 	Posture
 	names map[Step]string
+	// parent is a pidfd of this process.
+	parent int
 	// entered says that the prologue is complete: see Enter.
 	entered bool
 	scans   bool
@@ -64,11 +67,16 @@ type proofSteps struct {
 // namespaces, CAP_SYS_CHROOT for another root, CAP_SETUID, CAP_SETGID and
 // CAP_SETPCAP for what they are named after, and Linux 5.9.
 func NewReplica(po Posture) (*Program, error) {
-	p, err := empty()
+	parent, err := kernel.New(nil).PidfdOpen(kernel.Getpid())
 	if err != nil {
 		return nil, err
 	}
-	p.replica = &replica{Posture: po, names: map[Step]string{}}
+	p, err := empty()
+	if err != nil {
+		kernel.Close(parent)
+		return nil, err
+	}
+	p.replica = &replica{Posture: po, names: map[Step]string{}, parent: parent}
 	p.replica.header = p.Bytes(ids([]uint32{capVersion, 0}))
 	p.guard()
 	p.join(po.Join)
@@ -81,8 +89,14 @@ func NewReplica(po Posture) (*Program, error) {
 	p.lowerCapabilities()
 	p.prove()
 	p.endPrologue()
-	return p, p.err
+	if p.err != nil {
+		return nil, errors.Join(p.err, p.Close())
+	}
+	return p, nil
 }
+
+// close gives back what Close of the program does not know of.
+func (r *replica) close() { kernel.Close(r.parent) }
 
 // must appends a call without which the posture is not taken on.
 func (p *Program) must(name string, nr uint32, f Flags, args ...Arg) {
@@ -175,8 +189,6 @@ func (p *Program) lowerCapabilities() {
 		p.join(r.Late)
 		r.Held, r.HeldInheritable = everyCapability, 0
 	}
-	// Nothing of what follows takes a descriptor.
-	p.must("close_range(2)", kernel.SysCloseRange, 0, Int(0), Int(lastDescriptor), Int(0))
 	p.capset(r.Held, r.Held, r.Inheritable)
 	ambient := func(f Flags, op, n int) {
 		s := p.Call(kernel.SysPrctl, f, Int(prCapAmbient), Int(op), Int(n), Int(0), Int(0))
@@ -201,6 +213,12 @@ func (p *Program) lowerCapabilities() {
 		p.capset(r.Effective, r.Permitted, r.Inheritable)
 	}
 	p.guard()
+	// A parent that ended before sent no signal. One that is there has nothing
+	// to be read of it yet.
+	poll := p.Bytes(ids([]uint32{uint32(r.parent), pollIn}))
+	p.must("ppoll(parent)", kernel.SysPpoll, 0, p.Addr(poll), Int(1), p.Addr(p.Buffer(2*wordSize)), Int(0), Int(0))
+	// Nothing of what follows takes a descriptor.
+	p.must("close_range(2)", kernel.SysCloseRange, 0, Int(0), Int(lastDescriptor), Int(0))
 }
 
 // lowersLate says that filters need a capability to be loaded, which is given

@@ -146,10 +146,8 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	if status, err = r.last(ctx, status, err); err != nil {
 		return 0, err
 	}
-	if r.replica != nil {
-		if err := r.notTaken(); err != nil {
-			return 0, err
-		}
+	if err := r.outside(status); err != nil {
+		return 0, err
 	}
 	if a.cursor >= a.prolog && !r.controlled() {
 		return 0, errors.New("child: no control call gave the kernel's own answer, so no denial proves anything")

@@ -18,6 +18,7 @@ const (
 	SysGettid          = unix.SYS_GETTID
 	SysMunmap          = unix.SYS_MUNMAP
 	SysPidfdSendSignal = unix.SYS_PIDFD_SEND_SIGNAL
+	SysPpoll           = unix.SYS_PPOLL
 	SysPrctl           = unix.SYS_PRCTL
 	SysPrlimit64       = unix.SYS_PRLIMIT64
 	SysReadlinkat      = unix.SYS_READLINKAT

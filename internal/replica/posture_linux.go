@@ -145,7 +145,7 @@ func (m *maker) namespaces() error {
 		join := child.Namespace{FD: fd, Type: n.flag, Name: n.name}
 		switch {
 		case k == user && m.userFirst:
-			m.po.Join = slices.Insert(m.po.Join, 0, join)
+			return m.ownersFirst(join)
 		case k == user:
 			m.po.Late = append(m.po.Late, join)
 		default:
@@ -154,6 +154,41 @@ func (m *maker) namespaces() error {
 		}
 	}
 	return nil
+}
+
+// ownersFirst puts before all others the user namespace that owns them, in which
+// a caller without privileges finds those to join them with. It may be one above
+// that of the process, which is joined last then.
+func (m *maker) ownersFirst(theirs child.Namespace) error {
+	first := []child.Namespace{theirs}
+	for _, n := range m.po.Join {
+		owner, err := kernel.NamespaceOwner(n.FD, m.task.Path()+"/"+m.path("ns/"+n.Name))
+		if err != nil {
+			return err
+		}
+		m.fds = append(m.fds, owner)
+		alike, err := m.sameFile(owner, theirs.FD)
+		if err != nil {
+			return err
+		}
+		if !alike {
+			first = []child.Namespace{{FD: owner, Type: theirs.Type, Name: "user"}}
+			m.po.Join = append(m.po.Join, theirs)
+			break
+		}
+	}
+	m.po.Join = append(first, m.po.Join...)
+	return nil
+}
+
+// sameFile says whether two descriptors are of one namespace.
+func (m *maker) sameFile(a, b int) (bool, error) {
+	x, err := m.c.Stat(a, "a user namespace")
+	if err != nil {
+		return false, err
+	}
+	y, err := m.c.Stat(b, "a user namespace")
+	return x.Dev == y.Dev && x.Ino == y.Ino, err
 }
 
 func (m *maker) differs(k int) bool { return m.theirs.links[k] != m.around.links[k] }
