@@ -65,7 +65,7 @@ var rooms = map[string][]string{
 	"internal/replica":             {"checks/posture", "internal/child", "internal/kernel", "internal/procfs"},
 	"probes":                       {"checks/posture", "internal/child", "internal/kernel", "internal/names"},
 	"internal/auditopt":            {"checks/posture"},
-	"audit":                        {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/names", "internal/procfs", "probes"},
+	"audit":                        {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/names", "internal/procfs", "internal/replica", "probes"},
 	"audit/policyfile":             {"checks/policy", "internal/names"},
 	"internal/render":              {"checks/report"},
 	"internal/cli":                 {"*"},

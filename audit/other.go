@@ -8,6 +8,7 @@ import (
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/auditopt"
 	"github.com/selfaudit/selfaudit/internal/collect"
+	"github.com/selfaudit/selfaudit/internal/replica"
 	"github.com/selfaudit/selfaudit/probes"
 )
 
@@ -15,21 +16,42 @@ import (
 // of real programs have one or two.
 const maxScanned = 4
 
-// observeOther collects what there is of another process. It is reached by
-// WithPID alone, so that a program that never calls it links none of this.
+// observeOther collects what there is of another process, and makes the attempts
+// in its place. It is reached by WithPID alone, so that a program that never
+// calls it links none of this.
 func observeOther(ctx context.Context, c *config, o collect.Options) (*posture.Process, error) {
-	wanted := c.policy.Seccomp.AsksFilter() || auditopt.From(ctx).Filters
-	o.Filters = wanted
-	p, err := collect.PID(ctx, c.pid, o)
-	if err != nil || !wanted {
-		return p, err
+	asked := c.policy.Seccomp.AsksFilter() || auditopt.From(ctx).Filters
+	tries := c.probes && len(c.policy.Probes.Names()) > 0
+	var target *replica.Target
+	var errOpen error
+	if tries {
+		// Held before the facts are read, so that both are of one process.
+		if target, errOpen = replica.Open(ctx, c.pid); errOpen == nil {
+			defer target.Close()
+		}
 	}
-	if !c.probes {
+	// Whoever stands in for a process needs its filters.
+	o.Filters = asked || tries
+	p, err := collect.PID(ctx, c.pid, o)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !c.probes:
+		p.NotProbed = notProbedOff
 		p.Scan.Fail("", notProbedOff)
 		return p, nil
+	case errOpen != nil:
+		p.NotProbed = "nothing could be tried in its place: " + named(errOpen).Error()
+	case tries:
+		if err := standIn(ctx, c, p, target); err != nil {
+			return nil, err
+		}
 	}
-	askABIs(ctx, p, mayBeFiltered())
-	scanOther(ctx, p)
+	if asked {
+		askABIs(ctx, p, mayBeFiltered())
+		scanOther(ctx, p)
+	}
 	return p, nil
 }
 

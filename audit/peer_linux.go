@@ -15,6 +15,8 @@ import (
 const (
 	mostSeen  = 256
 	mostPeers = 4
+	// mostSeenOther is mostSeen where a process may be hidden among others.
+	mostSeenOther = 4096
 )
 
 const capSysPtrace = 19
@@ -98,12 +100,47 @@ func ownUIDs(p *posture.Process) *posture.Fact[posture.IDs] {
 	return new(posture.Fact[posture.IDs])
 }
 
+// peersOf is findPeers for the threads of another process, which know processes
+// by other numbers than we do, or not at all: number tells.
+func peersOf(self int, class *posture.Class, number func(pid int) (int, bool)) ([]probes.Peer, error) {
+	s := search{own: &class.UID, most: 1, number: number}
+	if set := &class.Caps.Effective; set.State != posture.Known || set.Value.Has(capSysPtrace) {
+		s.most = mostPeers
+	}
+	var err error
+	if s.proc, err = procfs.Open(kernel.New(nil), &s.buf); err != nil {
+		return nil, err
+	}
+	defer s.proc.Close()
+	if s.own.State != posture.Known {
+		return nil, errors.New("its user ids are not known")
+	}
+	pids, err := s.proc.Dir().Numbers(&s.buf, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i, pid := range pids {
+		if len(s.found) == s.most {
+			break
+		}
+		if i == mostSeenOther && len(s.found) == 0 {
+			return nil, fmt.Errorf("%d of %d processes were looked at", i, len(pids))
+		}
+		if pid != self {
+			s.look(pid)
+		}
+	}
+	return s.found, nil
+}
+
 type search struct {
-	proc  *procfs.Proc
-	own   *posture.Fact[posture.IDs]
-	most  int
-	found []probes.Peer
-	buf   procfs.Buffer
+	proc *procfs.Proc
+	// number tells by which number a process is known there; nil: its own.
+	number func(pid int) (int, bool)
+	own    *posture.Fact[posture.IDs]
+	most   int
+	found  []probes.Peer
+	buf    procfs.Buffer
 }
 
 // add adds a process to those found. which says more of it than its number.
@@ -139,6 +176,13 @@ func (s *search) look(pid int) bool {
 	theirs := &procfs.StatusOf(data, "").UID
 	if theirs.State != posture.Known {
 		return false
+	}
+	if s.number != nil {
+		number, known := s.number(pid)
+		if !known {
+			return true
+		}
+		pid = number
 	}
 	if !shareID(&theirs.Value, &s.own.Value) {
 		s.add(pid, ", of user "+strconv.Itoa(int(theirs.Value.Real.Outside)))

@@ -22,8 +22,7 @@ const (
 )
 
 const (
-	notProbedOff   = "probes are off, so nothing was tried"
-	notProbedOther = "it is another process: attempts in its place are not part of this version, so nothing was tried"
+	notProbedOff = "probes are off, so nothing was tried"
 )
 
 // oneFilter is a limit of every audit of self with threads under a filter.
@@ -67,7 +66,6 @@ func (c *config) observe(ctx context.Context) (*posture.Process, error) {
 	p.Limits = append(p.Limits, s.limits...)
 	switch {
 	case c.pid != 0:
-		p.NotProbed = notProbedOther
 	case !c.probes:
 		p.NotProbed = notProbedOff
 	default:

@@ -29,7 +29,12 @@ func schema() []key {
 				"Attempts to take back an id, a group, a capability or a root.", "probe.*"),
 			entry("syscalls", attempts(names.Syscalls, policy.DefaultSyscalls), namesField(func(p *policy.Policy) *[]string { return &p.Probes.Syscalls }),
 				"Attempts to use what a confined process has no need of.", "probe.*"),
-			entry("minimumDepth", number(1, 7, "2"), nil, "How many layers must stand before an attack, from 1 to 7.", "probe.depth"),
+			entry("minimumDepth", number(1, 7, "2"), &field[uint64]{
+				set: func(p *policy.Policy, v uint64) { p.Probes.MinimumDepth = int(v) },
+				get: func(p *policy.Policy) (uint64, bool) {
+					return uint64(p.Probes.MinimumDepth), p.Probes.MinimumDepth > 0
+				},
+			}, "How many layers must each stop each of those attempts, from 1 to 7.", "probe.depth"),
 		),
 	}
 }

@@ -1,0 +1,145 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/collect"
+	"github.com/selfaudit/selfaudit/internal/replica"
+	"github.com/selfaudit/selfaudit/probes"
+)
+
+// maxStandIns bounds the classes of threads in whose place attempts are made.
+// Threads of real programs have one or two.
+const maxStandIns = 8
+
+// standIns makes attempts in the place of another process's threads.
+type standIns struct {
+	*config
+	p      *posture.Process
+	target *replica.Target
+}
+
+// standIn makes the policy's attempts in children that have taken on the posture
+// of each class of the process's threads. The error says that the process is no
+// longer the one that its facts are of.
+func standIn(ctx context.Context, c *config, p *posture.Process, target *replica.Target) error {
+	s := &standIns{config: c, p: p, target: target}
+	for i := range p.Classes {
+		class := &p.Classes[i]
+		if i >= maxStandIns {
+			s.leave(class, "only "+strconv.Itoa(maxStandIns)+" of the different classes of threads were stood in for")
+			continue
+		}
+		s.class(ctx, class)
+	}
+	switch err := target.Still(); {
+	case errors.Is(err, replica.ErrEnded):
+		return fmt.Errorf("process %d: %w", p.PID, collect.ErrEnded)
+	case err != nil:
+		s.doubt(0, "the process is not known to be as it was when the children took its place: "+named(err).Error())
+	}
+	return nil
+}
+
+// class makes the attempts of one class.
+func (s *standIns) class(ctx context.Context, class *posture.Class) {
+	begin := len(s.p.Attempts)
+	po, limits, err := s.target.Posture(class)
+	for _, l := range limits {
+		if !slices.Contains(s.p.Limits, l) {
+			s.p.Limits = append(s.p.Limits, l)
+		}
+	}
+	if err != nil {
+		s.leave(class, "no child could take its place: "+named(err).Error())
+		return
+	}
+	in := probes.Input{
+		Names: s.policy.Probes.Names(), Process: s.p, CapsetExcept: s.granted([]posture.Thread{class.Thread}),
+		Replica: &po, Thread: &class.Thread,
+	}
+	in.OwnPID, _ = s.target.Number(s.p.PID, class)
+	peers, errPeer := s.peers(class)
+	if len(peers) > 0 {
+		in.Peer = &peers[0]
+	}
+	s.run(ctx, class, in)
+	in.Names = slices.DeleteFunc(slices.Clone(in.Names), func(name string) bool { return !needsPeer(name) })
+	for k := 1; k < len(peers) && len(in.Names) > 0; k++ {
+		in.Peer = &peers[k]
+		s.run(ctx, class, in)
+	}
+	if errPeer == nil {
+		return
+	}
+	for i := begin; i < len(s.p.Attempts); i++ {
+		if a := &s.p.Attempts[i]; onPeer(*a) && a.Outcome != posture.Succeeded {
+			a.Outcome, a.Detail = posture.Undecided, "looking for another user's process in its reach: "+named(errPeer).Error()
+		}
+	}
+}
+
+// run makes attempts once and says what is wrong with them.
+func (s *standIns) run(ctx context.Context, class *posture.Class, in probes.Input) {
+	begin := len(s.p.Attempts)
+	attempts, taken, err := probes.RunIn(ctx, in)
+	for i := range attempts {
+		attempts[i].TIDs = s.tids(class)
+	}
+	s.p.Attempts = append(s.p.Attempts, attempts...)
+	if differs := s.target.Differs(taken, class); differs != "" {
+		s.doubt(begin, "the child that was to stand in for it differs from it: "+differs)
+	}
+	why := "not made"
+	if err != nil {
+		why = named(err).Error()
+	}
+	for _, name := range in.Names {
+		if !slices.ContainsFunc(attempts, func(a posture.Attempt) bool { return a.Name == name }) {
+			s.add(class, name, why)
+		}
+	}
+}
+
+// leave says of every attempt why it was not made for a class.
+func (s *standIns) leave(class *posture.Class, why string) {
+	for _, name := range s.policy.Probes.Names() {
+		s.add(class, name, why)
+	}
+}
+
+func (s *standIns) add(class *posture.Class, name, why string) {
+	s.p.Attempts = append(s.p.Attempts, posture.Attempt{Name: name, TIDs: s.tids(class), Detail: why})
+}
+
+// doubt takes back what attempts from one on seemed to show.
+func (s *standIns) doubt(from int, why string) {
+	for i := from; i < len(s.p.Attempts); i++ {
+		if a := &s.p.Attempts[i]; a.Outcome != posture.Undecided {
+			a.Detail = why + "; there: " + a.Outcome.String()
+			a.Outcome = posture.Undecided
+		}
+	}
+}
+
+// tids are the threads that attempts speak for: none where they are all alike.
+func (s *standIns) tids(class *posture.Class) []int {
+	if len(s.p.Classes) == 1 {
+		return nil
+	}
+	return class.TIDs
+}
+
+// peers are processes of other users that the class can name.
+func (s *standIns) peers(class *posture.Class) ([]probes.Peer, error) {
+	if !slices.ContainsFunc(s.policy.Probes.Names(), needsPeer) {
+		return nil, nil
+	}
+	number := func(pid int) (int, bool) { return s.target.Number(pid, class) }
+	return peersOf(s.p.PID, class, number)
+}
