@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/child"
 	"github.com/selfaudit/selfaudit/internal/names"
 )
 
@@ -22,6 +23,10 @@ type ScanInput struct {
 	Filters [][]byte
 	// Filtered says that a filter may act on the calling thread already.
 	Filtered bool
+	// Replica makes the calls in another process's posture, but for its filters,
+	// which are those above, and for no_new_privs; nil means the calling
+	// thread's own. A replica cannot be made of a Filtered thread.
+	Replica *child.Posture
 	// Numbers are the system calls to try, x32's with bit 30; nil means from
 	// 0 to the last one known, and some beyond.
 	Numbers []uint32

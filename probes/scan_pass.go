@@ -54,7 +54,7 @@ func (s *scanner) pass(ctx context.Context, abi names.ABI, p pass, calls []*call
 
 // run makes some calls in one program.
 func (s *scanner) run(ctx context.Context, abi names.ABI, p pass, calls []*call, into func(*call) *sight) (err error) {
-	prog, err := child.New()
+	prog, err := s.program()
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,9 @@ func (s *scanner) run(ctx context.Context, abi names.ABI, p pass, calls []*call,
 		prog.Unmap(lastPage)
 	}
 	p.load(prog)
+	if s.in.Replica != nil {
+		prog.Enter(true)
+	}
 	w := p.write(prog, abi, calls)
 	err = prog.Run(ctx, child.Options{Filtered: p.filtered, Children: 8*len(calls) + 64, Stall: callStall, Exits: true})
 	step, failed := prog.Failed()
@@ -84,6 +87,17 @@ func (s *scanner) run(ctx context.Context, abi names.ABI, p pass, calls []*call,
 	}
 	w.readLeaving(prog, calls, into)
 	return s.rest(ctx, abi, p, calls, into)
+}
+
+// program returns a program of children with their parent's posture, or with
+// another one. What loads filters of its own has no_new_privs for that.
+func (s *scanner) program() (*child.Program, error) {
+	if s.in.Replica == nil {
+		return child.New()
+	}
+	po := *s.in.Replica
+	po.Filters, po.NoNewPrivs = nil, true
+	return child.NewReplica(po)
 }
 
 // readLeaving takes the end of the last child, by exit_group(2), for the answer

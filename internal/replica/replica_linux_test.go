@@ -33,6 +33,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv(asFiltered) != "" {
+		if err := filtered(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		os.Exit(0)
+	}
 	launch.Main(m)
 }
 
@@ -128,7 +135,7 @@ func victim(t *testing.T) *probes.Peer {
 	return &probes.Peer{PID: cmd.Process.Pid, Why: "a process of user 65534"}
 }
 
-func confined(t *testing.T) *policy.Policy {
+func confined(t testing.TB) *policy.Policy {
 	t.Helper()
 	p, ok := policy.Builtin("confined")
 	if !ok {
@@ -234,5 +241,58 @@ func status(o posture.Outcome) report.Status {
 		return report.Unknown
 	default:
 		return report.Pass
+	}
+}
+
+// TestScanInReplica: every call, tried in a replica, is let through or denied as
+// in a child that loaded the same filters and nothing else of the process.
+func TestScanInReplica(t *testing.T) {
+	launch.NeedRoot(t)
+	s := fixture.Clean()
+	s.Kill = []fixture.Kill{{Number: syscall.SYS_MOUNT}}
+	for _, c := range []struct {
+		name string
+		pid  int
+	}{{"plain", launch.Wait(t, nil, s)}, {"namespaces", launch.Wait(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET}, s)}} {
+		t.Run(c.name, func(t *testing.T) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			target, err := replica.Open(t.Context(), c.pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer target.Close()
+			p, err := collect.PID(t.Context(), c.pid, collect.Options{Filters: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			po, _, err := target.Posture(&p.Classes[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := probes.ScanInput{ABIs: []string{"x86-64", "arm64"}, Filters: po.Filters}
+			want, err := probes.Scan(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Replica = &po
+			got, err := probes.Scan(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			denied := 0
+			for k, w := range want[0].Calls {
+				g := got[0].Calls[k]
+				if g.Answer != w.Answer || g.By != w.By {
+					t.Errorf("call %d: %v by %v, and in the replica %v by %v: %s", w.Number, w.Answer, w.By, g.Answer, g.By, g.Detail)
+				}
+				if g.Answer == posture.AnswerDenied {
+					denied++
+				}
+			}
+			if denied < 10 {
+				t.Errorf("only %d calls are denied", denied)
+			}
+		})
 	}
 }

@@ -1,0 +1,96 @@
+//go:build amd64 || arm64
+
+package replica_test
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture"
+	"github.com/selfaudit/selfaudit/internal/fixture/launch"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// asFiltered is the variable that makes the test binary load a filter that
+// denies capset(2), without no_new_privs, and drop its privileges after that.
+const asFiltered = "SELFAUDIT_TEST_FILTERED"
+
+// filtered does that on one thread, says so and waits.
+func filtered() error {
+	runtime.LockOSThread()
+	program := []syscall.SockFilter{
+		{Code: 0x20, K: 0}, // the number
+		{Code: 0x15, Jt: 0, Jf: 1, K: kernel.SysCapset},
+		{Code: 0x06, K: 0x00050000 | uint32(syscall.EPERM)},
+		{Code: 0x06, K: 0x7fff0000},
+	}
+	prog := syscall.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	if _, _, errno := syscall.RawSyscall(kernel.SysSeccomp, 1, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 {
+		return os.NewSyscallError("seccomp", errno)
+	}
+	if _, _, errno := syscall.RawSyscall(kernel.SysSetresuid, 65532, 65532, 0); errno != 0 {
+		return os.NewSyscallError("setresuid", errno)
+	}
+	os.Stdout.WriteString("ready\n")
+	io.ReadAll(os.Stdin)
+	return nil
+}
+
+// TestForced: filters that stand before capset(2), of a process without
+// no_new_privs, are loaded with it, and that is said.
+func TestForced(t *testing.T) {
+	launch.NeedRoot(t)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), asFiltered+"=1")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		stdin.Close()
+		cmd.Wait()
+	}()
+	if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, r := range try(t, cmd.Process.Pid, []string{"setuid-root", "capset", "mount"}, nil) {
+		if r.class.SeccompMode.Value == 0 {
+			continue
+		}
+		found = true
+		if !slices.ContainsFunc(r.limits, func(l string) bool { return strings.Contains(l, "no_new_privs") }) {
+			t.Errorf("limits: %q", r.limits)
+		}
+		check(t, []tried{r}, map[string]posture.Outcome{"setuid-root": yes, "mount": no, "capset": no})
+	}
+	if !found {
+		t.Error("no thread has a filter")
+	}
+}
+
+func BenchmarkReplica(b *testing.B) {
+	launch.NeedRoot(b)
+	pid := launch.Wait(b, nil, fixture.Clean())
+	names := confined(b).Probes.Names()
+	for b.Loop() {
+		if err := round(pid, names); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
