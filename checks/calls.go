@@ -30,6 +30,17 @@ type call struct {
 // that the architecture can have and the posture does not name were not asked
 // for: whether this kernel has them is not known.
 func abisOf(observed []posture.ABI) []abi {
+	out := abisNamed(observed)
+	for i := range out {
+		if out[i].why == "" {
+			out[i].calls = callsOf(out[i].Arch)
+		}
+	}
+	return out
+}
+
+// abisNamed is abisOf without the tables of calls, which take time to sort.
+func abisNamed(observed []posture.ABI) []abi {
 	if len(observed) == 0 {
 		return []abi{{why: "which ABIs this kernel has was not found out"}}
 	}
@@ -40,7 +51,7 @@ func abisOf(observed []posture.ABI) []abi {
 	possible := names.ABIs(native.Arch)
 	out := make([]abi, 0, len(possible))
 	for _, one := range possible {
-		out = append(out, abi{ABI: one, present: presence(observed, one.Name), calls: callsOf(one.Arch)})
+		out = append(out, abi{ABI: one, present: presence(observed, one.Name)})
 	}
 	return out
 }

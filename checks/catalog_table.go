@@ -117,6 +117,13 @@ var catalog = []Meta{
 		fixNNP,
 	},
 	{
+		"probe.depth", report.Isolation, report.Medium,
+		"too few layers before an attack",
+		"Fewer layers than the policy asks for are known to stop one of the attempts that it names, each by itself; where it succeeded, none does. What an attempt met counts, and so do filters that were evaluated, capabilities that a thread lacks in every way, and ids and capabilities that mean nothing in its user namespace. What is not looked for, such as a security module behind a filter, does not count.",
+		"A single layer is one bug or one setting away from none: a capability that is added, a filter that is switched off to find an error.",
+		"put another layer before it: docker: --user, --cap-drop ALL, --security-opt no-new-privileges and the default seccomp profile together; kubernetes: runAsNonRoot, capabilities.drop: [ALL], allowPrivilegeEscalation: false and seccompProfile.type: RuntimeDefault; systemd: User=, CapabilityBoundingSet=, NoNewPrivileges=yes, RestrictNamespaces=yes and SystemCallFilter=; Go: drop ids and capabilities on every thread, then load a filter that denies the call",
+	},
+	{
 		"seccomp.abi", report.Seccomp, report.High,
 		"another ABI",
 		"The kernel takes system calls by another ABI too (i386 through int 0x80, x32, arm), whose numbers mean other calls, and the filters let through there what the policy denies, what is not on its allow-list, or, where the policy lists architectures, any call of one that is not listed. A call of i386 that does the work of several (socketcall, ipc) counts as each of them; where it is let through on a condition the answer is unknown.",

@@ -45,7 +45,7 @@ const maxSpare = 8
 // unknown. Nil stands for a process of which nothing is known, and for a
 // policy that asks for nothing.
 func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, compareFilters, probesOfThreads, filters)
+	return run(p, pol, compareFilters, probesOfThreads, filters, depth)
 }
 
 // RunWithoutFilters is Run for an audit of self by a policy that asks nothing of
@@ -53,7 +53,7 @@ func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
 // and so is an attempt that speaks for some threads alone. A program that calls
 // no other than this one links much less of this package.
 func RunWithoutFilters(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, nil, probes, leaveFilters)
+	return run(p, pol, nil, probes, leaveFilters, leaveDepth)
 }
 
 func run(p *posture.Process, pol *policy.Policy, compare comparison, more ...family) []report.Finding {

@@ -34,6 +34,7 @@ func everything() *policy.Policy {
 		},
 		Filesystem:  policy.Filesystem{Root: policy.Root{NotHost: true, NotChroot: true, ReadOnly: true}},
 		Descriptors: policy.Descriptors{NoneOutsideRoot: true},
+		Probes:      policy.Probes{MinimumDepth: 1},
 	}
 	for _, a := range names.Attempts() {
 		if a.Group == names.Reescalation {

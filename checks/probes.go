@@ -38,11 +38,7 @@ func probe(out *results, a *audited, name string) {
 	}
 	made := a.attempt(name)
 	if made == nil {
-		why := a.NotProbed
-		if why == "" {
-			why = "it is not among those that were made"
-		}
-		out.add(id, report.Unknown, "fails", "not tried", "whether the process can "+meta.Does+" was not tried: "+why)
+		out.add(id, report.Unknown, "fails", "not tried", "whether the process can "+meta.Does+" was not tried: "+a.notTried())
 		return
 	}
 	status, observed, message := outcome(made, meta.Does)
@@ -55,6 +51,13 @@ func probe(out *results, a *audited, name string) {
 	if left := len(made.Evidence) - n; left > 0 {
 		f.Evidence = append(f.Evidence, more(left, ""))
 	}
+}
+
+func (a *audited) notTried() string {
+	if a.NotProbed == "" {
+		return "it is not among those that were made"
+	}
+	return a.NotProbed
 }
 
 // attempt returns what was made under that name; the worst, where it was made
@@ -106,4 +109,13 @@ func outcome(made *posture.Attempt, does string) (status report.Status, observed
 	default:
 		return report.Unknown, "undecided", "whether the process can " + does + " could not be told" + detail
 	}
+}
+
+// leaveDepth stands in for depth where that check is left out.
+func leaveDepth(out *results, _ *audited, pol *policy.Policy) {
+	if pol.Probes.MinimumDepth <= 0 {
+		out.skip(depthID)
+		return
+	}
+	out.add(depthID, report.Unknown, "checked", "unknown", "how many layers stop an attack was left out of this audit")
 }

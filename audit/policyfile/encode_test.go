@@ -122,6 +122,7 @@ func randomPolicy(r *rand.Rand) *policy.Policy {
 			*list = append(*list, a.Name)
 		}
 	}
+	p.Probes.MinimumDepth = r.Intn(8)
 	p.Process.NoNewPrivileges = flip() || p.Validate() != nil // ask for something
 	return p
 }
@@ -183,6 +184,8 @@ func TestEncodeRefuses(t *testing.T) {
 		"unknown attempt":      {Probes: policy.Probes{Syscalls: []string{"no-such"}}},
 		"attempt of the other": {Probes: policy.Probes{Syscalls: []string{"capset"}}},
 		"attempt twice":        {Probes: policy.Probes{Syscalls: []string{"mount", "mount"}}},
+		"depth below zero":     {Probes: policy.Probes{Syscalls: []string{"mount"}, MinimumDepth: -1}},
+		"depth above seven":    {Probes: policy.Probes{Syscalls: []string{"mount"}, MinimumDepth: 8}},
 		"attempt that injects": {Probes: policy.Probes{Syscalls: []string{"mount]\n  reescalation: [capset"}}},
 	} {
 		var b bytes.Buffer

@@ -33,7 +33,7 @@ func full() *policy.Policy {
 		},
 		Filesystem:  policy.Filesystem{Root: policy.Root{NotHost: true, NotChroot: true, ReadOnly: true}},
 		Descriptors: policy.Descriptors{NoneOutsideRoot: true},
-		Probes:      policy.Probes{Reescalation: []string{"setuid-root", "capset"}, Syscalls: policy.DefaultSyscalls()},
+		Probes:      policy.Probes{Reescalation: []string{"setuid-root", "capset"}, Syscalls: policy.DefaultSyscalls(), MinimumDepth: 2},
 	}
 }
 
@@ -71,6 +71,7 @@ namespaces: {user: any}
 probes:
   reescalation: [setuid-root, capset]
   syscalls: true
+  minimumDepth: 2
 `
 
 const fullJSON = `{
@@ -90,7 +91,7 @@ const fullJSON = `{
 	},
 	"filesystem": {"root": {"host": false, "chroot": false, "readonly": true}},
 	"descriptors": {"outsideRoot": false},
-	"probes": {"reescalation": ["setuid-root", "capset"], "syscalls": true}
+	"probes": {"reescalation": ["setuid-root", "capset"], "syscalls": true, "minimumDepth": 2}
 }
 `
 

@@ -141,6 +141,9 @@ type Descriptors struct {
 type Probes struct {
 	Reescalation []string `json:"reescalation,omitempty"`
 	Syscalls     []string `json:"syscalls,omitempty"`
+	// MinimumDepth is how many layers must each stop each of those attempts.
+	// 0 asks nothing.
+	MinimumDepth int `json:"minimumDepth,omitempty"`
 }
 
 // Names returns all attempts that the policy asks for.

@@ -26,6 +26,9 @@ type Report struct {
 	Findings   []Finding `json:"findings"`
 	// Limits are sentences on what this audit could not see or do.
 	Limits []string `json:"limits,omitempty"`
+	// Depth is what stands before each attack that was tried, in the order of
+	// their names; nothing where that was not worked out.
+	Depth []Depth `json:"depth,omitempty"`
 }
 
 // Target is the audited process. Comm and Exe are bytes that the target
@@ -83,6 +86,28 @@ type Finding struct {
 type Evidence struct {
 	Source string `json:"source"`
 	Value  string `json:"value"`
+}
+
+// Depth is what stands before one attack, layer by layer: what is known to stop
+// it by itself, were all else to give way.
+type Depth struct {
+	// Attack is the attempt's name, its finding's id without "probe.".
+	Attack string `json:"attack"`
+	// Outcome is how the attempt ended: "stopped", "succeeded", "no object" or
+	// "undecided".
+	Outcome string `json:"outcome"`
+	// Layers are "filter", "capability", "namespace", "permission" (ids, modes,
+	// a setting of the machine or a Linux security module), "kernel" (it lacks
+	// the feature), or "unknown" alone: something stopped it, and what is not
+	// known. None where it succeeded.
+	Layers []string `json:"layers"`
+	// Unknown are those of which it could not be found out. What the audit does
+	// not look for, a permission behind a filter say, is in neither list.
+	Unknown []string `json:"unknown,omitempty"`
+	// Threads are there only where the attack meets more layers in others.
+	Threads []int `json:"threads,omitempty"`
+	// Notes say of layers why they stand, do not, or are not known.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Sort puts findings into their fixed order: layer, id, subject.
