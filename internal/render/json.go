@@ -51,6 +51,7 @@ func forDocument(r *report.Report) *report.Report {
 		f.Evidence = evidence
 		c.Findings[i] = f
 	}
+	c.Depth = depthDocument(r.Depth)
 	c.Limits = nil
 	for _, l := range r.Limits {
 		c.Limits = append(c.Limits, sentence(l))

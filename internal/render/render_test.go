@@ -227,7 +227,8 @@ func FuzzReport(f *testing.F) {
 		r := &report.Report{Schema: report.Schema, Verdict: report.Exposed, Target: report.Target{PID: 1, Comm: comm, Exe: said}}
 		r.Findings = []report.Finding{{ID: "identity.uid", Status: report.Gap, Subject: comm, Expected: said, Observed: said,
 			Message: said, Remedy: said, Evidence: []report.Evidence{{Source: comm, Value: said}}}}
-		o := TextOptions{Width: width % 200}
+		r.Depth = []report.Depth{{Attack: comm, Outcome: said, Notes: []string{said}}, {Attack: said, Outcome: "stopped", Layers: []string{said}, Unknown: []string{comm}, Threads: []int{width}}}
+		o := TextOptions{Width: width % 200, Verbose: width%2 == 0}
 		var b bytes.Buffer
 		if err := Text(&b, r, o); err != nil {
 			t.Fatal(err)
@@ -255,7 +256,7 @@ func oneDocument(t *testing.T, doc []byte) {
 	if _, err := dec.Token(); err != io.EOF {
 		t.Fatalf("more than one document: %v", err)
 	}
-	for _, s := range []string{r.Target.Comm, r.Target.Exe, r.Findings[0].Message, r.Findings[0].Evidence[0].Value} {
+	for _, s := range []string{r.Target.Comm, r.Target.Exe, r.Findings[0].Message, r.Findings[0].Evidence[0].Value, r.Depth[0].Attack, r.Depth[0].Notes[0], r.Depth[1].Layers[0]} {
 		if i := strings.IndexFunc(s, func(r rune) bool { return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) }); i >= 0 {
 			t.Fatalf("control character in the string %q", s)
 		}
@@ -279,11 +280,27 @@ func TestJSONKeepsBytesApart(t *testing.T) {
 
 func TestJSONListsAreLists(t *testing.T) {
 	var b bytes.Buffer
-	if err := JSON(&b, &report.Report{Findings: []report.Finding{{ID: "x"}}}); err != nil {
+	if err := JSON(&b, &report.Report{Findings: []report.Finding{{ID: "x"}}, Depth: []report.Depth{{Attack: "x"}}}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(b.String(), "null") {
 		t.Errorf("null in %s", b.String())
+	}
+}
+
+// A report without what stands before attacks has no word of it.
+func TestNoDepth(t *testing.T) {
+	var b bytes.Buffer
+	if err := JSON(&b, &report.Report{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Text(&b, &report.Report{}, TextOptions{Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{`"depth"`, "Depth", "stands before"} {
+		if strings.Contains(b.String(), word) {
+			t.Errorf("%s in %s", word, b.String())
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ func Text(w io.Writer, r *report.Report, o TextOptions) error {
 		t.passes(r.Findings)
 		t.skipped(r.Findings)
 	}
+	t.depth(r.Depth)
 	t.list("What this audit could not see", r.Limits)
 	t.list("Second opinions, which do not change the verdict", o.Opinions)
 	t.counts(r)
