@@ -28,7 +28,7 @@ func newDaemon(t *testing.T, b *bench) *daemon {
 	group := filepath.Base(b.dir) + ".docker"
 	t.Cleanup(func() { removeGroups(t, group) })
 	s := &sandbox{prepare: runtimeDirectory}
-	ended := launch.Start(t, b.command(s, []string{"dockerd", "--config-file", in("docker.json"), "--cgroup-parent", "/" + group,
+	ended := launch.Start(t, b.command(s, []string{"dockerd", "--log-level", "error", "--config-file", in("docker.json"), "--cgroup-parent", "/" + group,
 		"--data-root", in("docker-data"), "--exec-root", in("docker-exec"), "--pidfile", in("docker.pid"), "--host", d.socket,
 		"--storage-driver", "vfs", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--bridge=none"}))
 	for deadline := time.Now().Add(30 * time.Second); d.docker("version").Run() != nil; time.Sleep(50 * time.Millisecond) {

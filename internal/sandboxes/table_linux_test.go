@@ -90,7 +90,11 @@ func (k *kept) gaps() string {
 			ids = append(ids, "`"+f.ID+"`")
 		}
 	}
-	if attempts > 0 {
+	switch attempts {
+	case 0:
+	case 1:
+		ids = append(ids, "1 attempt that succeeds")
+	default:
 		ids = append(ids, fmt.Sprintf("%d attempts that succeed", attempts))
 	}
 	if len(ids) == 0 {
