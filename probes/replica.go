@@ -31,8 +31,10 @@ var dependent = [...]struct{ attempt, on string }{
 }
 
 // inReplica takes back what a replica cannot know of the process that it stands
-// for: what depends on securebits, which nobody outside can read, and what a
-// supervisor or a tracer answers, who is not there for a replica.
+// for: what depends on securebits, which nobody outside can read, what a
+// supervisor or a tracer answers, who is not there for a replica, and deaths
+// that the evaluated filters do not explain: whoever may signal the process may
+// signal its replica.
 func (b *builder) inReplica(read func() verdict) func() verdict {
 	if b.env.in.Replica == nil {
 		return read
@@ -44,6 +46,8 @@ func (b *builder) inReplica(read func() verdict) func() verdict {
 		case v.outcome == posture.NoObject || v.outcome == posture.Undecided:
 		case supervised != "":
 			return undecided("a seccomp filter leaves "+supervised+"(2) to another process, which a replica does not have", v.seen...)
+		case b.unexplained(v) != "":
+			return undecided("a child was killed in "+b.unexplained(v)+"(2), which its seccomp filters do not do: a process of the same user may have", v.seen...)
 		case v.outcome == posture.Succeeded:
 			for _, d := range dependent {
 				if d.attempt == b.entry.name {
@@ -58,24 +62,46 @@ func (b *builder) inReplica(read func() verdict) func() verdict {
 // supervised returns a call of the entry that the filters leave to another
 // process, or whose outcome they do not show, or nothing.
 func (b *builder) supervised() string {
-	t := b.env.in.Thread
-	if t == nil {
-		return ""
-	}
-	f, known := t.Filters.Get()
-	if !known || len(f.ABIs) == 0 {
-		return ""
-	}
-	left := func(w posture.Way) bool {
-		return w.Action == posture.ActionNotify || w.Action == posture.ActionTrace
-	}
 	for _, nr := range b.made {
-		for _, c := range f.ABIs[0].Calls {
-			if nr >= c.First && nr <= c.Last && slices.ContainsFunc(c.Ways, left) {
-				name, _ := names.SyscallName(runtime.GOARCH, nr)
-				return name
-			}
+		if b.may(nr, posture.ActionNotify, posture.ActionTrace) {
+			name, _ := names.SyscallName(runtime.GOARCH, nr)
+			return name
 		}
 	}
 	return ""
+}
+
+// unexplained returns a native call in which a child was killed, and that the
+// filters kill for under no arguments, or nothing.
+func (b *builder) unexplained(v verdict) string {
+	for _, a := range v.seen {
+		if !a.ok || a.Signal == 0 || a.name != "" {
+			continue
+		}
+		nr, _ := number(a.call)
+		if !b.may(nr, posture.ActionKillProcess, posture.ActionKillThread, posture.ActionTrap, posture.ActionUndecided) {
+			return a.call
+		}
+	}
+	return ""
+}
+
+// may says that the filters do one of these with a native call, under some
+// arguments. Filters that are not known do nothing.
+func (b *builder) may(nr uint32, actions ...posture.Action) bool {
+	t := b.env.in.Thread
+	if t == nil {
+		return false
+	}
+	f, known := t.Filters.Get()
+	if !known || len(f.ABIs) == 0 {
+		return false
+	}
+	one := func(w posture.Way) bool { return slices.Contains(actions, w.Action) }
+	for _, c := range f.ABIs[0].Calls {
+		if nr >= c.First && nr <= c.Last && slices.ContainsFunc(c.Ways, one) {
+			return true
+		}
+	}
+	return false
 }

@@ -14,9 +14,11 @@ import (
 	"unsafe"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/collect"
 	"github.com/selfaudit/selfaudit/internal/fixture"
 	"github.com/selfaudit/selfaudit/internal/fixture/launch"
 	"github.com/selfaudit/selfaudit/internal/kernel"
+	"github.com/selfaudit/selfaudit/internal/replica"
 )
 
 // asFiltered is the variable that makes the test binary load a filter without
@@ -108,6 +110,32 @@ func TestForced(t *testing.T) {
 func TestSupervised(t *testing.T) {
 	launch.NeedRoot(t)
 	check(t, []tried{filteredThread(t, supervises)}, map[string]posture.Outcome{"setuid-root": yes, "mount": posture.Undecided, "capset": yes})
+}
+
+// TestUnexplained: a death that the evaluated filters do not explain proves
+// nothing. Here they are said to let everything through.
+func TestUnexplained(t *testing.T) {
+	launch.NeedRoot(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s := fixture.Clean()
+	s.Kill = []fixture.Kill{{Number: syscall.SYS_MOUNT}}
+	pid := launch.Wait(t, nil, s)
+	target, err := replica.Open(t.Context(), pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	p, err := collect.PID(t.Context(), pid, collect.Options{Filters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	class := &p.Classes[0]
+	names := []string{"mount", "setuid-root"}
+	check(t, []tried{tryClass(t.Context(), target, p, class, names, nil)}, map[string]posture.Outcome{"mount": no, "setuid-root": no})
+	allow := []posture.Way{{Action: posture.ActionAllow}}
+	class.Filters.Value.ABIs = []posture.FilteredABI{{Calls: []posture.FilteredCalls{{Last: ^uint32(0), Ways: allow}}}}
+	check(t, []tried{tryClass(t.Context(), target, p, class, names, nil)}, map[string]posture.Outcome{"mount": posture.Undecided, "setuid-root": no})
 }
 
 // BenchmarkReplica is a whole round: facts, filters, replica and attempts.
