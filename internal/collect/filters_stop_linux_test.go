@@ -188,7 +188,7 @@ func signalsArrive(t *testing.T, filters int) {
 	pid := cmd.Process.Pid
 	var readings atomic.Int32
 	defer whileReading(pid, &readings)()
-	alarm := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	alarm := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer alarm.Stop()
 	for i := range 2000 {
 		if err := syscall.Tgkill(pid, pid, syscall.SIGUSR1); err != nil {

@@ -54,7 +54,7 @@ func TestSyscallLibseccomp(t *testing.T) {
 // kernel has a place that answers ENOSYS.
 const entryPoints = "llseek mmap_pgoff newfstat newlstat newstat newuname ni_syscall old_getrlimit old_msgctl old_readdir old_semctl old_shmctl oldumount " +
 	"rtas s390_ipc s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr s390_sthyi s390_guarded_storage spu_create spu_run subpage_prot switch_endian sync_file_range2 gethostname " +
-	"riscv_hwprobe riscv_flush_icache uretprobe"
+	"riscv_hwprobe riscv_flush_icache uretprobe arm64_personality"
 
 // TestSyscallKernelNames compares with the running kernel's own functions: what
 // it has an entry point for is a call that the table knows.
