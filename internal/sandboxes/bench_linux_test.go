@@ -1,7 +1,6 @@
 package sandboxes
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,7 +132,7 @@ func (b *bench) sleeper(t *testing.T, s *sandbox, words []string) int {
 func (b *bench) find(t *testing.T, s *sandbox, ended func() (error, bool)) int {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		for _, pid := range processes(b.token(s)) {
+		for _, pid := range launch.Mentioning(b.token(s)) {
 			exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
 			if err == nil && filepath.Base(exe) == "sleeper" {
 				// With it everything around it ends, without being told twice.
@@ -153,20 +152,6 @@ func kill(t *testing.T, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Errorf("kill %d: %v", pid, err)
 	}
-}
-
-// processes returns those that have a text among their arguments.
-func processes(text string) []int {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	var out []int
-	for _, file := range files {
-		line, _ := os.ReadFile(file) // one that has just ended is no match
-		if bytes.Contains(line, []byte(text)) {
-			pid, _ := strconv.Atoi(strings.Split(file, "/")[2])
-			out = append(out, pid)
-		}
-	}
-	return out
 }
 
 // remember has the test fail where a control group that a process is in, and
@@ -210,7 +195,7 @@ func (b *bench) nothingLeft(t *testing.T) {
 func (b *bench) remains(t *testing.T) (left []string) {
 	t.Helper()
 	name := filepath.Base(b.dir)
-	for _, pid := range processes(name) {
+	for _, pid := range launch.Mentioning(name) {
 		left = append(left, "process "+strconv.Itoa(pid)+" "+launch.Status(pid)["Name"])
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
