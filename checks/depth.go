@@ -296,9 +296,9 @@ func (c *depthCase) stand(need *names.Need, v *threads) standing {
 		}
 		s := standing{Thread: v.Thread, tids: v.tids, outcome: one.Outcome, attempt: one}
 		switch one.Outcome {
-		case posture.Stopped, posture.NoObject:
+		case posture.Stopped:
 			s.barriers = c.before(need, v, one)
-		case posture.Succeeded:
+		case posture.Succeeded, posture.NoObject:
 		default:
 			s.outcome, s.why = posture.Undecided, "the attempt is undecided"+because(one.Detail)
 		}

@@ -74,7 +74,7 @@ func (a *audited) depthABIs() []posture.ABI {
 	return nil
 }
 
-// before returns the layers before an attack that failed. What the attempt says
+// before returns the layers before an attack that was stopped. What the attempt says
 // of who stopped it counts for the layer that answered; what stands behind is
 // taken from facts alone.
 func (c *depthCase) before(need *names.Need, v *threads, one *posture.Attempt) []barrier {
@@ -82,9 +82,9 @@ func (c *depthCase) before(need *names.Need, v *threads, one *posture.Attempt) [
 	// A filter that denies the call whatever its arguments answered in place of
 	// whoever the attempt took for the one that did.
 	said := func(by posture.Stopper) bool {
-		return one.Outcome == posture.Stopped && (one.By == by && !proven || one.Also == by)
+		return one.By == by && !proven || one.Also == by
 	}
-	direct := one.Outcome == posture.Stopped && one.By == posture.StoppedByCapability && !proven
+	direct := one.By == posture.StoppedByCapability && !proven
 	out := []barrier{filter}
 	checked := false // the permission check of the kernel has its name
 	if b, asked := c.capability(need, v, direct, said(posture.StoppedByPermission)); asked {
@@ -121,7 +121,7 @@ func (c *depthCase) filter(need *names.Need, v *threads, one *posture.Attempt) (
 		}
 	}
 	b = barrier{layerFilter, e.state, e.why}
-	if one.Outcome == posture.Stopped && (one.By == posture.StoppedByFilter || one.Also == posture.StoppedByFilter) {
+	if one.By == posture.StoppedByFilter || one.Also == posture.StoppedByFilter {
 		switch {
 		case e.state == barUnknown:
 			b.state, b.why = barStands, "a filter answered the attempt"

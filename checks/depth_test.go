@@ -160,6 +160,9 @@ func TestDepthLayers(t *testing.T) {
 		{"io_uring does it unseen, and can be used", attacked(denies.with("x86-64", "io_uring_setup", allowed...),
 			append(noNamespace(), stoppedBy("raw-socket", byFilter, byCapability), posture.Attempt{Name: "io-uring-setup", Outcome: posture.Succeeded})...), "raw-socket", "capability", "", "IORING_OP_SOCKET"},
 		{"a proven filter answered in place of the capability", with(attacked(denies, stoppedBy("settimeofday", byCapability, 0)), permitted(1<<25)), "settimeofday", "filter", "", ""},
+		{"a proven filter answered in place of a setting", attacked(denies, stoppedBy("bpf", byPermission, 0)), "bpf", "filter", "capability", ""},
+		{"a proven filter answered, and the sets are not known", with(attacked(denies, stoppedBy("settimeofday", byCapability, 0)), func(t *posture.Thread) { t.Caps.Effective = unreadable[posture.CapSet]() }),
+			"settimeofday", "filter", "capability", ""},
 		{"strict mode", with(attacked(denies, stoppedBy("settimeofday", byFilter, 0)), func(t *posture.Thread) { noFilter(t); t.SeccompMode.Value = 1 }), "settimeofday", "filter capability", "", ""},
 
 		// Who answered is not known, or something else.
@@ -178,6 +181,7 @@ func TestDepthLayers(t *testing.T) {
 
 		// How it ended.
 		{"it succeeded", attacked(denies, posture.Attempt{Name: "settimeofday", Outcome: posture.Succeeded}), "settimeofday", "", "", ""},
+		{"nothing to try it on", attacked(denies, posture.Attempt{Name: "settimeofday", Outcome: posture.NoObject}), "settimeofday", "", "", ""},
 		{"it is undecided", attacked(denies, posture.Attempt{Name: "settimeofday", Detail: "the replica differs"}), "settimeofday", "", "", "the replica differs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func depthWords(d report.Depth) string {
 	words := Safe(d.Outcome)
 	switch d.Outcome {
 	case stopped:
-		words = "no layer that is known"
+		words = "no layer that is known; " + Sentence(strings.Join(d.Notes, "; "))
 		if len(d.Layers) > 0 {
 			words = safeList(d.Layers)
 		}
