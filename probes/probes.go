@@ -36,8 +36,8 @@ type Input struct {
 	// replica is given the number by which it knows that process.
 	Peer *Peer
 
-	// Replica makes the attempts in another process's posture; nil means the
-	// calling thread's own.
+	// Replica is the posture of another process in which RunIn makes the
+	// attempts; Run makes them in the calling thread's own.
 	Replica *child.Posture
 	// Thread holds the facts of the thread that the replica stands for.
 	Thread *posture.Thread
@@ -53,24 +53,13 @@ type Input struct {
 // It needs clone(2) and wait4(2) or waitid(2), no privilege, and leaves
 // nothing behind. Every child has the context's deadline.
 func Run(ctx context.Context, in Input) ([]posture.Attempt, error) {
-	attempts, _, err := RunIn(ctx, in)
-	return attempts, err
-}
-
-// RunIn is Run that says, of a replica, how the taking on of its posture went.
-// Where that failed the error is a *child.NotTakenError, and no attempt was made
-// in the child that it failed in. It takes what child.NewReplica takes.
-func RunIn(ctx context.Context, in Input) (attempts []posture.Attempt, taken child.Taken, err error) {
 	p, err := NewPlan(in, nil)
 	if err != nil {
-		return nil, taken, err
+		return nil, err
 	}
 	p.Run(ctx)
-	attempts, err = p.Attempts(in)
-	if in.Replica != nil {
-		taken = p.program.Replica()
-	}
-	return attempts, taken, errors.Join(err, p.Close())
+	attempts, err := p.Attempts(in)
+	return attempts, errors.Join(err, p.Close())
 }
 
 // Plan is attempts that were written down and not made yet. It lets one child
@@ -93,10 +82,16 @@ type judge struct {
 // NewPlan writes down the attempts, with calls to be tried before them. It
 // must be closed.
 func NewPlan(in Input, calls []kernel.AuditCall) (*Plan, error) {
-	program, err := newProgram(in.Replica)
+	program, err := child.New()
 	if err != nil {
 		return nil, err
 	}
+	return newPlan(in, program, calls, nil), nil
+}
+
+// newPlan writes the attempts into a program. What reads their answers is passed
+// through careful, where that is not nil.
+func newPlan(in Input, program *child.Program, calls []kernel.AuditCall, careful func(*builder, func() verdict) func() verdict) *Plan {
 	p := &Plan{program: program, env: newEnv(in), survey: program.Survey(calls)}
 	wanted := make(map[string]bool, len(in.Names))
 	for _, n := range in.Names {
@@ -108,10 +103,14 @@ func NewPlan(in Input, calls []kernel.AuditCall) (*Plan, error) {
 			continue
 		}
 		b := &builder{Program: program, env: p.env, entry: entry}
-		p.judges = append(p.judges, judge{entry.name, b.inReplica(entry.plan.build(b))})
+		read := entry.plan.build(b)
+		if careful != nil {
+			read = careful(b, read)
+		}
+		p.judges = append(p.judges, judge{entry.name, read})
 		program.End()
 	}
-	return p, nil
+	return p
 }
 
 // Close gives the plan's memory back.

@@ -1,6 +1,8 @@
 package probes
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"slices"
 
@@ -9,18 +11,24 @@ import (
 	"github.com/selfaudit/selfaudit/internal/names"
 )
 
-// newProgram returns a program of children with their parent's posture, or with
-// another one.
-func newProgram(po *child.Posture) (*child.Program, error) {
-	if po == nil {
-		return child.New()
+// RunIn makes the attempts as Run does, in children that take on the posture of
+// in.Replica first. taken says how that went: where it failed the error is a
+// *child.NotTakenError, and no attempt was made in the child that it failed in.
+// It takes what child.NewReplica takes.
+func RunIn(ctx context.Context, in Input) (attempts []posture.Attempt, taken child.Taken, err error) {
+	if in.Replica == nil || in.Thread == nil {
+		return nil, taken, errors.New("probes: a replica takes a posture and the facts of a thread")
 	}
-	p, err := child.NewReplica(*po)
+	program, err := child.NewReplica(*in.Replica)
 	if err != nil {
-		return nil, err
+		return nil, taken, err
 	}
-	p.Enter(false)
-	return p, nil
+	program.Enter(false)
+	p := newPlan(in, program, nil, (*builder).inReplica)
+	p.Run(ctx)
+	attempts, err = p.Attempts(in)
+	taken = program.Replica()
+	return attempts, taken, errors.Join(err, p.Close())
 }
 
 // dependent are the attempts whose success depends on what nobody outside can
@@ -36,9 +44,6 @@ var dependent = [...]struct{ attempt, on string }{
 // that the evaluated filters do not explain: whoever may signal the process may
 // signal its replica.
 func (b *builder) inReplica(read func() verdict) func() verdict {
-	if b.env.in.Replica == nil {
-		return read
-	}
 	supervised := b.supervised()
 	return func() verdict {
 		v := read()

@@ -97,7 +97,7 @@ func (s *scanner) program() (*child.Program, error) {
 	}
 	po := *s.in.Replica
 	po.Filters, po.NoNewPrivs = nil, true
-	return child.NewReplica(po)
+	return po.Program(po)
 }
 
 // readLeaving takes the end of the last child, by exit_group(2), for the answer

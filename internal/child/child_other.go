@@ -27,9 +27,7 @@ type Options struct {
 
 type prologue struct{}
 
-type replica struct{}
-
-func (*replica) close() {}
+type taker interface{ close() }
 
 // NewReplica returns an error that names the systems it needs.
 func NewReplica(Posture) (*Program, error) { return nil, errSystem }

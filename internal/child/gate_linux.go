@@ -13,6 +13,24 @@ import (
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
+// taker is what a run asks of a replica. Only NewReplica makes one, so that a
+// program without replicas links none of this.
+type taker interface {
+	ready() bool
+	reset(*runner)
+	admit(*runner)
+	last(context.Context, *runner, syscall.WaitStatus, error) (syscall.WaitStatus, error)
+	enter(p *Program, scans bool)
+	taken(*Program) Taken
+	close()
+}
+
+// rep is the replica of a program that is one.
+func (p *Program) rep() *replica { return p.replica.(*replica) }
+
+// ready says that the prologue is complete.
+func (p *replica) ready() bool { return p.entered }
+
 // What a child finds at the gate.
 const (
 	gateShut uint32 = iota
@@ -32,7 +50,7 @@ func errnoOf(s *step) syscall.Errno { return syscall.Errno(s.errno) }
 
 // notTaken says why the last child made no call of the program, or nil.
 func (p *Program) notTaken() error {
-	r := p.replica
+	r := p.rep()
 	if r.refused != "" {
 		return &NotTakenError{Why: r.refused}
 	}
@@ -47,35 +65,28 @@ func (p *Program) notTaken() error {
 	return nil
 }
 
-// outside is the error of a replica whose child did not come to the gate, or not
+// outside is the error where the last child did not come to the gate, or not
 // through it. What its filters kill for on the way is tried otherwise by the
 // next one.
-func (r *runner) outside(status syscall.WaitStatus) error {
-	if r.replica == nil {
-		return nil
-	}
+func (p *replica) outside(r *runner, status syscall.WaitStatus) error {
 	if err := r.notTaken(); err != nil {
 		return err
 	}
-	if at := Step(r.area.cursor); uint32(at) < r.area.prolog && !r.replica.admitted {
-		name := r.replica.names[at]
+	if at := Step(r.area.cursor); uint32(at) < r.area.prolog && !p.admitted {
 		switch {
-		case status.Signaled() && (status.Signal() != syscall.SIGSYS || len(r.replica.Filters) == 0):
-			return &NotTakenError{Why: "a child ended of signal " + strconv.Itoa(int(status.Signal())) + " before it was what it was to be: " + name}
+		case status.Signaled() && (status.Signal() != syscall.SIGSYS || len(p.Filters) == 0):
+			return &NotTakenError{Why: "a child ended of signal " + strconv.Itoa(int(status.Signal())) + " before it was what it was to be: " + p.names[at]}
 		case status.Exited() && atomic.LoadUint32(&r.area.done) == 0:
-			return &NotTakenError{Why: "a child left before it was let through: " + name}
+			return &NotTakenError{Why: "a child left before it was let through: " + p.names[at]}
 		}
 	}
 	return nil
 }
 
-// resetReplica makes the next child prove itself anew.
-func (r *runner) resetReplica() {
-	a, p := r.area, r.replica
-	a.second = 0
-	if p == nil {
-		return
-	}
+// reset makes the next child prove itself anew.
+func (p *replica) reset(r *runner) {
+	a := r.area
+	a.second, r.forkedPID, r.gatePID = 0, 0, 0
 	p.refused, p.admitted, p.told = "", false, Proof{}
 	atomic.StoreUint32(&a.waiting, 0)
 	atomic.StoreUint32(&a.opened, gateShut)
@@ -85,34 +96,39 @@ func (r *runner) resetReplica() {
 }
 
 // last waits for the child of a child: the first one ends when it has made it.
-func (r *runner) last(ctx context.Context, status syscall.WaitStatus, err error) (syscall.WaitStatus, error) {
-	second := int(atomic.LoadUint32(&r.area.second))
-	if second == 0 {
-		return status, err
-	}
-	// It is our own child and not waited for yet, so the number is its own.
-	pidfd, errOpen := kernel.New(nil).PidfdOpen(second)
-	if errOpen != nil {
-		pidfd = -1
+func (p *replica) last(ctx context.Context, r *runner, status syscall.WaitStatus, err error) (syscall.WaitStatus, error) {
+	if second := int(atomic.LoadUint32(&r.area.second)); second != 0 {
+		// It is our own child and not waited for yet, so the number is its own.
+		pidfd, errOpen := kernel.New(nil).PidfdOpen(second)
+		if errOpen != nil {
+			pidfd = -1
+		}
+		if err != nil {
+			r.kill(pidfd)
+		}
+		r.gatePID = second
+		var errSecond error
+		status, errSecond = r.wait(ctx, second, pidfd)
+		if err == nil {
+			err = errSecond
+		}
 	}
 	if err != nil {
-		r.kill(pidfd)
+		return status, err
 	}
-	r.gatePID = second
-	status, errSecond := r.wait(ctx, second, pidfd)
-	if err == nil {
-		err = errSecond
-	}
-	return status, err
+	return status, p.outside(r, status)
 }
 
 // admit asks about a child that waits at the gate, and opens it or not.
-func (r *runner) admit() {
-	p, a := r.replica, r.area
-	if p == nil || r.gatePID == 0 || p.admitted || p.refused != "" || atomic.LoadUint32(&a.waiting) == 0 {
+func (p *replica) admit(r *runner) {
+	if r.gatePID == 0 && !p.NewPID {
+		r.gatePID = r.forkedPID
+	}
+	a := r.area
+	if r.gatePID == 0 || p.admitted || p.refused != "" || atomic.LoadUint32(&a.waiting) == 0 {
 		return
 	}
-	p.told = r.readProof()
+	p.told = p.readProof(r)
 	if p.refused = p.contradicts(); p.refused == "" && p.Admit != nil {
 		p.refused = p.Admit(Candidate{PID: r.gatePID, Scans: p.scans, Proof: p.told})
 	}
@@ -124,8 +140,8 @@ func (r *runner) admit() {
 }
 
 // readProof reads what the child was told of itself.
-func (r *runner) readProof() Proof {
-	s := &r.replica.proof
+func (p *replica) readProof(r *runner) Proof {
+	s := &p.proof
 	ret := func(s Step) uint32 { return uint32(r.area.steps[s&(maxSteps-1)].ret) }
 	word := func(b Buffer, n int) uint32 { return binary.NativeEndian.Uint32(r.Read(b)[4*n:]) }
 	set := func(n int) uint64 { return uint64(word(s.caps, n)) | uint64(word(s.caps, n+3))<<32 }
@@ -138,7 +154,7 @@ func (r *runner) readProof() Proof {
 	}
 	t.UID[3], t.GID[3] = ret(s.fsuid), ret(s.fsgid)
 	if r.area.steps[s.count&(maxSteps-1)].errno == 0 {
-		for n := range min(int(ret(s.count)), len(r.replica.Groups)+1) {
+		for n := range min(int(ret(s.count)), len(p.Groups)+1) {
 			t.Groups = append(t.Groups, word(s.groups, n))
 		}
 	}

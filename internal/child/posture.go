@@ -6,6 +6,10 @@ import "syscall"
 // of their program: that of another process. A child that cannot take all of it
 // on makes none of them.
 type Posture struct {
+	// Program is NewReplica, where scans of package probes are to make replicas:
+	// a program that never sets it links none of that.
+	Program func(Posture) (*Program, error)
+
 	// Join are namespaces, joined in this order before the ids change, by
 	// descriptors that stay the caller's: setns(2).
 	Join []Namespace

@@ -168,7 +168,7 @@ type Program struct {
 	prologue prologue
 	traps    traps
 	// replica is the posture that children take on, or nil: their parent's.
-	replica *replica
+	replica taker
 	// leaving are children that are done and were not waited for yet.
 	leaving []leaving
 	// byGroup says that the last child that was done ended by exit_group(2).

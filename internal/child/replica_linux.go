@@ -76,8 +76,9 @@ func NewReplica(po Posture) (*Program, error) {
 		kernel.Close(parent)
 		return nil, err
 	}
-	p.replica = &replica{Posture: po, names: map[Step]string{}, parent: parent}
-	p.replica.header = p.Bytes(ids([]uint32{capVersion, 0}))
+	rep := &replica{Posture: po, names: map[Step]string{}, parent: parent}
+	p.replica = rep
+	rep.header = p.Bytes(ids([]uint32{capVersion, 0}))
 	p.guard()
 	p.join(po.Join)
 	if po.NewPID {
@@ -100,13 +101,13 @@ func (r *replica) close() { kernel.Close(r.parent) }
 
 // must appends a call without which the posture is not taken on.
 func (p *Program) must(name string, nr uint32, f Flags, args ...Arg) {
-	p.replica.names[p.Call(nr, Must|f, args...)] = name
+	p.rep().names[p.Call(nr, Must|f, args...)] = name
 }
 
 // try appends a call whose answer is noted, and proved otherwise.
 func (p *Program) try(name string, nr uint32, args ...Arg) Step {
 	s := p.Call(nr, 0, args...)
-	p.replica.names[s] = name
+	p.rep().names[s] = name
 	return s
 }
 
@@ -125,7 +126,7 @@ func (p *Program) join(list []Namespace) {
 
 // changeRoot comes first, as resource limits do: the ids to come may not.
 func (p *Program) changeRoot() {
-	po := &p.replica.Posture
+	po := &p.rep().Posture
 	for _, l := range po.Rlimits {
 		p.try("prlimit64("+l.Name+")", kernel.SysPrlimit64, Int(0), Int(l.Resource), p.Addr(p.Bytes(words(l.Soft, l.Hard))), Int(0))
 	}
@@ -143,7 +144,7 @@ func (p *Program) changeRoot() {
 // may still be changed after the other, and keeps what is permitted meanwhile.
 // What was effective a change of user ids undoes, so it is raised again.
 func (p *Program) changeIDs() {
-	po := &p.replica.Posture
+	po := &p.rep().Posture
 	p.try("prctl(PR_SET_KEEPCAPS)", kernel.SysPrctl, Int(prSetKeepCaps), Int(1), Int(0), Int(0), Int(0))
 	if po.SetGroups {
 		if len(po.Groups) > maxGroups {
@@ -184,7 +185,7 @@ func ids(list []uint32) []byte {
 // Inheritable comes before bounding, without which no bit of it can be raised,
 // and ambient takes both others.
 func (p *Program) lowerCapabilities() {
-	r := p.replica
+	r := p.rep()
 	if len(r.Late) > 0 {
 		p.join(r.Late)
 		r.Held, r.HeldInheritable = everyCapability, 0
@@ -232,14 +233,14 @@ func (p *Program) capset(effective, permitted, inheritable uint64) {
 	for shift := 0; shift < 64; shift += 32 {
 		b = append(b, ids([]uint32{uint32(effective >> shift), uint32(permitted >> shift), uint32(inheritable >> shift)})...)
 	}
-	p.must("capset(2)", kernel.SysCapset, 0, p.Addr(p.replica.header), p.Addr(p.Bytes(b)))
+	p.must("capset(2)", kernel.SysCapset, 0, p.Addr(p.rep().header), p.Addr(p.Bytes(b)))
 }
 
 // prove asks what the child is by system calls, as long as no filter answers.
 func (p *Program) prove() {
-	s := &p.replica.proof
+	s := &p.rep().proof
 	s.uid, s.gid, s.caps = p.Buffer(12), p.Buffer(12), p.Buffer(capDataSize)
-	s.groups = p.Buffer(4 * (len(p.replica.Groups) + 1))
+	s.groups = p.Buffer(4 * (len(p.rep().Groups) + 1))
 	three := func(name string, nr uint32, b Buffer) {
 		p.must(name, nr, 0, p.Addr(b), p.Addr(b.From(4)), p.Addr(b.From(8)))
 	}
@@ -247,8 +248,8 @@ func (p *Program) prove() {
 	three("getresgid(2)", kernel.SysGetresgid, s.gid)
 	s.fsuid = p.try("setfsuid(-1)", kernel.SysSetfsuid, Int(noID))
 	s.fsgid = p.try("setfsgid(-1)", kernel.SysSetfsgid, Int(noID))
-	s.count = p.try("getgroups(2)", kernel.SysGetgroups, Int(len(p.replica.Groups)+1), p.Addr(s.groups))
-	p.must("capget(2)", kernel.SysCapget, 0, p.Addr(p.replica.header), p.Addr(s.caps))
+	s.count = p.try("getgroups(2)", kernel.SysGetgroups, Int(len(p.rep().Groups)+1), p.Addr(s.groups))
+	p.must("capget(2)", kernel.SysCapget, 0, p.Addr(p.rep().header), p.Addr(s.caps))
 	s.privs = p.try("prctl(PR_GET_NO_NEW_PRIVS)", kernel.SysPrctl, Int(prGetNoNewPrivs), Int(0), Int(0), Int(0), Int(0))
 	s.bits = p.try("prctl(PR_GET_SECUREBITS)", kernel.SysPrctl, Int(prGetSecurebits))
 	s.seccomp = p.try("prctl(PR_GET_SECCOMP)", kernel.SysPrctl, Int(prGetSeccomp))
@@ -257,8 +258,9 @@ func (p *Program) prove() {
 // Enter ends what NewReplica began: the filters, and the gate. What the children
 // are to do beforehand, beside, is written before it. scans says that this is
 // to load filters of the program's own.
-func (p *Program) Enter(scans bool) {
-	r := p.replica
+func (p *Program) Enter(scans bool) { p.replica.enter(p, scans) }
+
+func (r *replica) enter(p *Program, scans bool) {
 	r.scans, r.entered = scans, true
 	for _, raw := range r.Filters {
 		p.LoadEither(raw)
@@ -276,8 +278,9 @@ func (p *Program) Enter(scans bool) {
 
 // Replica says how the taking on of the posture went, for the last child that
 // tried. It is read before Close.
-func (p *Program) Replica() Taken {
-	r := p.replica
+func (p *Program) Replica() Taken { return p.replica.taken(p) }
+
+func (r *replica) taken(p *Program) Taken {
 	t := Taken{Admitted: r.admitted, Proof: r.told, Differs: r.refused}
 	for s := Step(0); uint32(s) < p.area.prolog; s++ {
 		st := &p.area.steps[s&(maxSteps-1)]

@@ -60,7 +60,7 @@ func (p *Program) Run(ctx context.Context, o Options) error {
 		return p.err
 	}
 	p.End()
-	if p.replica != nil && (o.Filtered || !p.replica.entered) {
+	if p.replica != nil && (o.Filtered || !p.replica.ready()) {
 		return errOwnFilter
 	}
 	// The children are copies of this thread, and ask for its death as
@@ -107,8 +107,9 @@ type runner struct {
 	stuckBefore uint32
 	// kills says whether an earlier child showed that it can be killed.
 	kills killing
-	// gatePID is the child to admit, once it is known which that is.
-	gatePID int
+	// forkedPID is the child that was forked last, and gatePID the one to admit,
+	// once it is known which that is.
+	forkedPID, gatePID int
 	// zombies are children that died before a way to wait for them was found.
 	zombies []int
 }
@@ -132,21 +133,21 @@ func (r *runner) one(ctx context.Context, start uint32) (uint32, error) {
 	r.forget(a.stage, a.staged)
 	clear(r.Read(r.prologue.clock)) // the last child's control proves nothing of this one
 	r.clearTraps()
-	r.resetReplica()
+	if r.replica != nil {
+		r.replica.reset(r)
+	}
 	r.setDeadline(ctx)
 	pidfd := int32(-1)
 	pid, err := forkBlocked(a, &pidfd)
 	if err != nil {
 		return 0, err
 	}
-	if r.gatePID = pid; r.replica != nil && r.replica.NewPID {
-		r.gatePID = 0
-	}
+	r.forkedPID = pid
 	status, err := r.wait(ctx, pid, int(pidfd))
-	if status, err = r.last(ctx, status, err); err != nil {
-		return 0, err
+	if r.replica != nil {
+		status, err = r.replica.last(ctx, r, status, err)
 	}
-	if err := r.outside(status); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	if a.cursor >= a.prolog && !r.controlled() {

@@ -78,7 +78,9 @@ func (r *runner) wait(ctx context.Context, pid, pidfd int) (syscall.WaitStatus, 
 	pause, cursor, begin := firstPause, ^uint32(0), time.Now()
 	for {
 		r.pause(pause)
-		r.admit()
+		if r.replica != nil {
+			r.replica.admit(r)
+		}
 		w := r.waiter()
 		if c := atomic.LoadUint32(&r.area.cursor); c != cursor {
 			cursor, still = c, time.Now()

@@ -32,7 +32,7 @@ const (
 // The error says why there can be no replica, with the privilege that is
 // missing.
 func (t *Target) Posture(class *posture.Class) (child.Posture, []string, error) {
-	m := maker{Target: t, class: class, po: child.Posture{Root: -1, Cwd: -1}, limits: []string{notReadable}}
+	m := maker{Target: t, class: class, po: child.Posture{Program: child.NewReplica, Root: -1, Cwd: -1}, limits: []string{notReadable}}
 	for _, step := range []func() error{m.ourselves, m.facts, m.namespaces, m.places, m.ids, m.capabilities, m.filters, m.rest} {
 		if err := step(); err != nil {
 			return child.Posture{}, m.limits, fmt.Errorf("replica of thread %d: %w", class.TID, err)
