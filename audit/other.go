@@ -31,7 +31,7 @@ func observeOther(ctx context.Context, c *config, o collect.Options) (*posture.P
 		}
 	}
 	// Whoever stands in for a process needs its filters.
-	o.Filters = asked || tries
+	o.Filters = o.Filters || asked || tries
 	p, err := collect.PID(ctx, c.pid, o)
 	if err != nil {
 		return nil, err
@@ -48,8 +48,8 @@ func observeOther(ctx context.Context, c *config, o collect.Options) (*posture.P
 			return nil, err
 		}
 	}
+	askABIs(ctx, p, mayBeFiltered())
 	if asked {
-		askABIs(ctx, p, mayBeFiltered())
 		scanOther(ctx, p)
 	}
 	return p, nil

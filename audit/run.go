@@ -90,6 +90,7 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 		Deny:        deny,
 		Descriptors: c.policy.Descriptors != policy.Descriptors{},
 		Root:        c.policy.Filesystem.Root != policy.Root{},
+		Filters:     c.policy.Seccomp.AsksFilter() || c.policy.Probes.MinimumDepth > 0,
 	}
 	if c.pid != 0 {
 		return c.other(ctx, c, o)
@@ -150,6 +151,9 @@ func (c *config) judge(p *posture.Process, started time.Time) *report.Report {
 		StartedAt: started.UTC().Round(0),
 		Findings:  c.check(p, c.policy),
 		Limits:    p.Limits,
+	}
+	if c.depth != nil {
+		r.Depth = c.depth(p)
 	}
 	r.Host.Kernel, r.Host.Arch = collect.Host()
 	r.Counts, r.Verdict = report.Decide(r.Findings)
