@@ -75,7 +75,7 @@ type call struct {
 	nr uint32
 	// native says that the call is one of this program's own ABI.
 	native bool
-	name   string   // empty where no table has the number
+	arch   string   // the column of the table of names
 	how    *special // nil: nothing special
 	args   [6]uint64
 	// unasked says why the kernel asks no filter about it.
@@ -154,6 +154,12 @@ func selectCalls(calls []call, keep func(*call) bool) []*call {
 	return out
 }
 
+// name is empty where no table has the number.
+func (c *call) name() string {
+	name, _ := names.SyscallName(c.arch, c.nr)
+	return name
+}
+
 // callsOf returns the numbers of an ABI that are to be tried, ascending.
 func callsOf(abi names.ABI, only []uint32) []call {
 	all := only
@@ -165,13 +171,17 @@ func callsOf(abi names.ABI, only []uint32) []call {
 		all = slices.Compact(all)
 	}
 	out := make([]call, 0, len(all))
+	own, hows := native(abi), specialsOf(abi.Arch)
 	for _, nr := range all {
 		if abi.WordBits == 64 && abi.Machine == "amd64" && nr&x32Bit != abi.NumberBit {
 			continue
 		}
-		c := call{nr: nr, native: native(abi), unasked: names.Unfiltered(abi.Arch, nr)}
-		if name, ok := names.SyscallName(abi.Arch, nr); ok {
-			c.name, c.how = name, specialCall(name)
+		c := call{nr: nr, native: own, arch: abi.Arch, unasked: names.Unfiltered(abi.Arch, nr)}
+		for len(hows) > 0 && hows[0].nr < nr {
+			hows = hows[1:]
+		}
+		if len(hows) > 0 && hows[0].nr == nr {
+			c.how = hows[0].special
 		}
 		c.args = c.how.arguments(abi.WordBits)
 		out = append(out, c)

@@ -43,7 +43,7 @@ func presence(ctx context.Context, abi names.ABI, filtered bool) (posture.Fact[b
 	calls := make([]call, 0, len(asked))
 	for _, name := range asked {
 		if nr, ok := names.Syscall(abi.Arch, name); ok {
-			calls = append(calls, call{nr: nr, name: name, args: specialCall(name).arguments(abi.WordBits)})
+			calls = append(calls, call{nr: nr, arch: abi.Arch, args: specialCall(name).arguments(abi.WordBits)})
 		}
 	}
 	s := &scanner{in: ScanInput{Filtered: filtered}}
@@ -61,11 +61,11 @@ func entered(abi names.ABI, calls []call, filtered bool, source string) posture.
 		p := &calls[k].plain
 		switch {
 		case p.Made && (p.Errno == 0 && p.Ret != 0 || p.Errno == syscall.EBADF):
-			return posture.Of(true, source, calls[k].name+"(2) was answered by the kernel")
+			return posture.Of(true, source, calls[k].name()+"(2) was answered by the kernel")
 		case abi.WordBits == 32 && (p.Trapped || p.Signal == syscall.SIGSYS && p.Repeated || p.returned(syscall.EPERM)):
 			// A filter was asked, so the kernel came that far. x32 differs from
 			// x86-64 by a bit of the number alone, and filters are asked first.
-			return posture.Of(true, source, "a filter was asked about "+calls[k].name+"(2)")
+			return posture.Of(true, source, "a filter was asked about "+calls[k].name()+"(2)")
 		case p.Signal == syscall.SIGSEGV && p.Repeated:
 			lacking++
 		case p.returned(syscall.ENOSYS) && !filtered:

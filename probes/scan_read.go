@@ -281,10 +281,7 @@ func isRefusal(errno syscall.Errno) bool { return errno == syscall.EPERM || errn
 
 // mayRefuse says that the kernel itself may answer EPERM or EACCES.
 func (c *call) mayRefuse() bool {
-	if c.name == "" {
-		return false
-	}
-	_, ok := slices.BinarySearch(mayRefuse[:], c.name)
+	_, ok := slices.BinarySearch(mayRefuse[:], c.name())
 	return ok
 }
 

@@ -1,10 +1,12 @@
 package probes
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/selfaudit/selfaudit/internal/child"
+	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // special is a system call that all ones as arguments do not fit.
@@ -79,6 +81,24 @@ var specials = [...]special{
 	{"uretprobe", wayIllegal, [3]int64{one, one, one}, "answers with SIGILL where no probe calls it"},
 	{"vfork", wayForks, [3]int64{one, one, one}, "makes a process whatever the arguments"},
 	{"vhangup", waySession, [3]int64{one, one, one}, "hangs up the terminal of its session, whatever the arguments"},
+}
+
+// numbered is a special call with its number in an ABI.
+type numbered struct {
+	nr uint32
+	*special
+}
+
+// specialsOf returns those that an ABI has, by number.
+func specialsOf(arch string) []numbered {
+	out := make([]numbered, 0, len(specials))
+	for i := range specials {
+		if nr, ok := names.Syscall(arch, specials[i].name); ok {
+			out = append(out, numbered{nr, &specials[i]})
+		}
+	}
+	slices.SortFunc(out, func(a, b numbered) int { return cmp.Compare(a.nr, b.nr) })
+	return out
 }
 
 func specialCall(name string) *special {

@@ -4,12 +4,12 @@ import "syscall"
 
 // Outcome is what became of one call.
 type Outcome struct {
-	// Made is true where the call returned.
-	Made  bool
 	Ret   uintptr
 	Errno syscall.Errno
 	// Signal is what the child died of in this call, or 0.
 	Signal syscall.Signal
+	// Made is true where the call returned.
+	Made bool
 	// Repeated is true where a second child died of the same signal in the
 	// same call, or where no other process can have sent it: any process of
 	// the same user id can send a signal once.
@@ -17,11 +17,11 @@ type Outcome struct {
 	// Trapped is true where a filter raised SIGSYS, and the child's handler
 	// saw that it was one.
 	Trapped bool
+	// Blocked is true where the call took longer than Options.Stall.
+	Blocked bool
 	// Exited is true where the child ended in the call, with Status.
 	Exited bool
 	Status int
-	// Blocked is true where the call took longer than Options.Stall.
-	Blocked bool
 }
 
 // LeftStatus is what a child ends with whose call with Leaves returned 0 to the
