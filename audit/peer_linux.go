@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -16,7 +17,9 @@ const (
 	mostSeen  = 256
 	mostPeers = 4
 	// mostSeenOther is mostSeen where a process may be hidden among others.
-	mostSeenOther = 4096
+	mostSeenOther = 1 << 15
+	// mostApart bounds the other user namespaces that one is tried of.
+	mostApart = 16
 )
 
 const capSysPtrace = 19
@@ -101,7 +104,10 @@ func ownUIDs(p *posture.Process) *posture.Fact[posture.IDs] {
 }
 
 // peersOf is findPeers for the threads of another process, which know processes
-// by other numbers than we do, or not at all: number tells.
+// by other numbers than we do, or not at all: number tells. One process of each
+// other user namespace is among them: whoever made that namespace, or one above
+// it, has every capability over what is in it, and none of its own to show for
+// it. What was found is returned with the error too.
 func peersOf(self int, class *posture.Class, number func(pid int) (int, bool)) ([]probes.Peer, error) {
 	s := search{own: &class.UID, most: 1, number: number}
 	if set := &class.Caps.Effective; set.State != posture.Known || set.Value.Has(capSysPtrace) {
@@ -115,16 +121,16 @@ func peersOf(self int, class *posture.Class, number func(pid int) (int, bool)) (
 	if s.own.State != posture.Known {
 		return nil, errors.New("its user ids are not known")
 	}
+	if s.userns, err = s.proc.Dir().Readlink(strconv.Itoa(self) + "/ns/user"); err != nil {
+		return nil, err
+	}
 	pids, err := s.proc.Dir().Numbers(&s.buf, nil)
 	if err != nil {
 		return nil, err
 	}
 	for i, pid := range pids {
-		if len(s.found) == s.most {
-			break
-		}
-		if i == mostSeenOther && len(s.found) == 0 {
-			return nil, fmt.Errorf("%d of %d processes were looked at", i, len(pids))
+		if i == mostSeenOther || len(s.apart) > mostApart {
+			return s.found, fmt.Errorf("%d of %d processes were looked at", i, len(pids))
 		}
 		if pid != self {
 			s.look(pid)
@@ -140,6 +146,9 @@ type search struct {
 	own    *posture.Fact[posture.IDs]
 	most   int
 	found  []probes.Peer
+	// userns is the own user namespace, where those of others are told apart.
+	userns string
+	apart  []string
 	buf    procfs.Buffer
 }
 
@@ -158,6 +167,13 @@ func (s *search) look(pid int) bool {
 	}
 	defer dir.Close()
 	leader := strconv.Itoa(pid)
+	there := s.userns
+	if link, err := dir.Readlink(leader + "/ns/user"); err == nil && s.userns != "" {
+		there = link
+	}
+	if s.userns != "" && (there == s.userns && len(s.found)-len(s.apart) >= s.most || slices.Contains(s.apart, there)) {
+		return true // no use in one more
+	}
 	data, err := dir.Read(leader+"/stat", &s.buf)
 	if err != nil {
 		return false
@@ -185,6 +201,9 @@ func (s *search) look(pid int) bool {
 		pid = number
 	}
 	if !shareID(&theirs.Value, &s.own.Value) {
+		if there != s.userns {
+			s.apart = append(s.apart, there)
+		}
 		s.add(pid, ", of user "+strconv.Itoa(int(theirs.Value.Real.Outside)))
 	}
 	return true
