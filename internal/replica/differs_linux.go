@@ -121,8 +121,8 @@ func (t *Target) Differs(taken child.Taken, class *posture.Class) string {
 }
 
 // Number returns the number by which the replica of a class knows a process of
-// our pid namespace, where that process is in the very pid namespace of the
-// class, or where that is ours.
+// our pid namespace, where that process is in the pid namespace of the class or
+// below it, or where that is ours.
 func (t *Target) Number(pid int, class *posture.Class) (int, bool) {
 	was, there := t.seen[class.TID]
 	if !there {
@@ -136,15 +136,43 @@ func (t *Target) Number(pid int, class *posture.Class) (int, bool) {
 	if around == was.links[pidns] {
 		return pid, true
 	}
-	dir := t.proc.Dir()
-	data, err := dir.Read(strconv.Itoa(pid)+"/status", &t.buf)
+	levels := t.levels(pid)
+	depth := len(t.levels(t.pid))
+	if depth == 0 || len(levels) < depth {
+		return 0, false
+	}
+	// A process is in the namespace of its parent, or below that.
+	for at := pid; at > 0; at = t.parent(at) {
+		link, err := t.proc.Dir().Readlink(strconv.Itoa(at) + "/ns/pid")
+		if err != nil {
+			return 0, false
+		}
+		if link == was.links[pidns] {
+			return levels[depth-1], true
+		}
+	}
+	return 0, false
+}
+
+// levels are the numbers of a process, from our pid namespace to its own; none
+// where they cannot be read.
+func (t *Target) levels(pid int) []int {
+	data, err := t.proc.Dir().Read(strconv.Itoa(pid)+"/status", &t.buf)
 	if err != nil {
-		return 0, false
+		return nil
 	}
-	levels, known := procfs.StatusOf(data, "").NSpid.Get()
-	link, err := dir.Readlink(strconv.Itoa(pid) + "/ns/pid")
-	if !known || len(levels) == 0 || err != nil || link != was.links[pidns] {
-		return 0, false
+	levels, _ := procfs.StatusOf(data, "").NSpid.Get()
+	return slices.Clone(levels)
+}
+
+// parent is the process that would wait for that one, or 0.
+func (t *Target) parent(pid int) int {
+	data, err := t.proc.Dir().Read(strconv.Itoa(pid)+"/status", &t.buf)
+	if err != nil {
+		return 0
 	}
-	return slices.Clone(levels)[len(levels)-1], true
+	_, rest, _ := strings.Cut(string(data), "\nPPid:\t")
+	number, _, _ := strings.Cut(rest, "\n")
+	parent, _ := strconv.Atoi(number)
+	return parent
 }
