@@ -208,3 +208,36 @@ func (s *search) look(pid int) bool {
 	}
 	return true
 }
+
+// tracer names a process in the pid namespace that number counts in which has, or
+// can raise, CAP_SYS_PTRACE in our user namespace. Where that cannot be told of
+// one, it is named too.
+func tracer(number func(pid int) (int, bool)) string {
+	var buf procfs.Buffer
+	proc, err := procfs.Open(kernel.New(nil), &buf)
+	if err != nil {
+		return "a process"
+	}
+	defer proc.Close()
+	own, errOwn := proc.Dir().Readlink(strconv.Itoa(proc.Self()) + "/ns/user")
+	pids, err := proc.Dir().Numbers(&buf, nil)
+	if err != nil || errOwn != nil {
+		return "a process"
+	}
+	for _, pid := range pids {
+		if _, inside := number(pid); !inside {
+			continue
+		}
+		name := strconv.Itoa(pid)
+		data, err := proc.Dir().Read(name+"/status", &buf)
+		if err != nil {
+			continue // it has ended
+		}
+		permitted := procfs.StatusOf(data, "").Caps.Permitted
+		theirs, err := proc.Dir().Readlink(name + "/ns/user")
+		if (permitted.State != posture.Known || permitted.Value.Has(capSysPtrace)) && (err != nil || theirs == own) {
+			return "process " + name
+		}
+	}
+	return ""
+}

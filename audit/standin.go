@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,6 +60,10 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		s.leave(class, "no child could take its place: "+named(err).Error())
 		return
 	}
+	if why := s.unsafe(class, po.NewPID); why != "" {
+		s.leave(class, why)
+		return
+	}
 	in := probes.Input{
 		Names: s.policy.Probes.Names(), Process: s.p, CapsetExcept: s.granted([]posture.Thread{class.Thread}),
 		Replica: &po, Thread: &class.Thread,
@@ -82,6 +87,38 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 			a.Outcome, a.Detail = posture.Undecided, "looking for another user's process in its reach: "+named(errPeer).Error()
 		}
 	}
+}
+
+// unsafe says why no child may take the place of a class, or would prove nothing
+// there, or nothing.
+func (s *standIns) unsafe(class *posture.Class, newPID bool) string {
+	if readsIP(class.Filters.Value.Programs) {
+		return "its filters look at the instruction pointer, which is another one in a child of this program"
+	}
+	if !newPID {
+		return ""
+	}
+	// A child has all of this program's privileges when it enters the pid
+	// namespace, and gives them up there.
+	number := func(pid int) (int, bool) { return s.target.Number(pid, class) }
+	if who := tracer(number); who != "" {
+		return "none was made: " + who + " could trace a child that enters its pid namespace while that still has privileges"
+	}
+	return ""
+}
+
+// readsIP says whether a filter loads seccomp_data.instruction_pointer.
+func readsIP(programs [][]byte) bool {
+	const loadWord, size, low, high = 0x20, 8, 8, 12
+	for _, raw := range programs {
+		for ; len(raw) >= size; raw = raw[size:] {
+			k := binary.NativeEndian.Uint32(raw[4:])
+			if binary.NativeEndian.Uint16(raw) == loadWord && (k == low || k == high) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // run makes attempts once and says what is wrong with them.
