@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,6 +228,9 @@ func chronyd(t *testing.T, _ *engine) running {
 // it, once that has as many filters as are wanted.
 func below(t *testing.T, cmd *exec.Cmd, name string, filters int) running {
 	t.Helper()
+	// A daemon may leave a helper behind: all of its group ends with the test.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	pid := launch.Below(t, cmd, func(pid int) bool {
 		status := launch.Status(pid)
 		return status["Name"] == name && status["Seccomp_filters"] == strconv.Itoa(filters)
