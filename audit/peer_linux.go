@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -49,7 +50,7 @@ func findPeers(deny map[string]string, p *posture.Process) ([]probes.Peer, error
 	if mayTrace(p) {
 		s.most = mostPeers
 	}
-	if p.PID != 1 && !s.look(1) {
+	if p.PID != 1 && s.look(1) != nil {
 		s.add(1, ", whose user could not be seen")
 	}
 	if len(s.found) >= s.most {
@@ -61,7 +62,7 @@ func findPeers(deny map[string]string, p *posture.Process) ([]probes.Peer, error
 	}
 	for _, pid := range pids[:min(len(pids), mostSeen)] {
 		if pid != 1 && pid != p.PID && len(s.found) < s.most {
-			s.look(pid)
+			_ = s.look(pid) // one that could not be seen is left out: process 1 could
 		}
 	}
 	if len(s.found) == 0 && len(pids) > mostSeen {
@@ -108,7 +109,7 @@ func ownUIDs(p *posture.Process) *posture.Fact[posture.IDs] {
 // other user namespace is among them: whoever made that namespace, or one above
 // it, has every capability over what is in it, and none of its own to show for
 // it. What was found is returned with the error too.
-func peersOf(self int, class *posture.Class, number func(pid int) (int, bool)) ([]probes.Peer, error) {
+func peersOf(self int, class *posture.Class, number func(pid int) (int, bool, error)) ([]probes.Peer, error) {
 	s := search{own: &class.UID, most: 1, number: number}
 	if set := &class.Caps.Effective; set.State != posture.Known || set.Value.Has(capSysPtrace) {
 		s.most = mostPeers
@@ -128,21 +129,34 @@ func peersOf(self int, class *posture.Class, number func(pid int) (int, bool)) (
 	if err != nil {
 		return nil, err
 	}
+	unseen := 0
 	for i, pid := range pids {
 		if i == mostSeenOther || len(s.apart) > mostApart {
 			return s.found, fmt.Errorf("%d of %d processes were looked at", i, len(pids))
 		}
-		if pid != self {
-			s.look(pid)
+		if pid == self {
+			continue
+		}
+		if err := s.look(pid); err != nil && !ended(err) {
+			unseen++
 		}
 	}
-	return s.found, nil
+	switch {
+	case len(s.found) > 0:
+		return s.found, nil
+	case unseen > 0:
+		return nil, fmt.Errorf("%d of %d processes could not be looked at, and none of the others is another user's", unseen, len(pids))
+	case !slices.Contains(pids, 1):
+		return nil, errors.New("/proc does not list process 1, so that it may hide others too")
+	default:
+		return nil, nil
+	}
 }
 
 type search struct {
 	proc *procfs.Proc
 	// number tells by which number a process is known there; nil: its own.
-	number func(pid int) (int, bool)
+	number func(pid int) (int, bool, error)
 	own    *posture.Fact[posture.IDs]
 	most   int
 	found  []probes.Peer
@@ -158,12 +172,12 @@ func (s *search) add(pid int, which string) {
 }
 
 // look adds the process to those found where it is another user's: none of its
-// ids is among the own. It returns false where that could not be seen. A
-// kernel thread or a zombie has no memory, so that nobody could trace it.
-func (s *search) look(pid int) bool {
+// ids is among the own. The error says that this could not be seen. A kernel
+// thread or a zombie has no memory, so that nobody could trace it.
+func (s *search) look(pid int) error {
 	dir, err := s.proc.Task(pid)
 	if err != nil {
-		return false
+		return err
 	}
 	defer dir.Close()
 	leader := strconv.Itoa(pid)
@@ -172,31 +186,34 @@ func (s *search) look(pid int) bool {
 		there = link
 	}
 	if s.userns != "" && (there == s.userns && len(s.found)-len(s.apart) >= s.most || slices.Contains(s.apart, there)) {
-		return true // no use in one more
+		return nil // no use in one more
 	}
 	data, err := dir.Read(leader+"/stat", &s.buf)
 	if err != nil {
-		return false
+		return err
 	}
 	stat, err := procfs.ParseStat(data)
 	if err != nil {
-		return false
+		return err
 	}
 	if stat.KernelThread() || stat.Zombie() {
-		return true
+		return nil
 	}
 	data, err = dir.Read(leader+"/status", &s.buf)
 	if err != nil {
-		return false
+		return err
 	}
 	theirs := &procfs.StatusOf(data, "").UID
 	if theirs.State != posture.Known {
-		return false
+		return errors.New(theirs.Why())
 	}
 	if s.number != nil {
-		number, known := s.number(pid)
+		number, known, err := s.number(pid)
+		if err != nil {
+			return err
+		}
 		if !known {
-			return true
+			return nil
 		}
 		pid = number
 	}
@@ -206,38 +223,50 @@ func (s *search) look(pid int) bool {
 		}
 		s.add(pid, ", of user "+strconv.Itoa(int(theirs.Value.Real.Outside)))
 	}
-	return true
+	return nil
 }
 
-// tracer names a process in the pid namespace that number counts in which has, or
-// can raise, CAP_SYS_PTRACE in our user namespace. Where that cannot be told of
-// one, it is named too.
-func tracer(number func(pid int) (int, bool)) string {
+// tracer names a process, of those that sees is true of, that has CAP_SYS_PTRACE
+// in our user namespace, or may get it by an execve(2). One of which that cannot
+// be told is named too.
+func tracer(sees func(pid int) bool) string {
+	const unknown = "a process that could not be looked at"
 	var buf procfs.Buffer
 	proc, err := procfs.Open(kernel.New(nil), &buf)
 	if err != nil {
-		return "a process"
+		return unknown
 	}
 	defer proc.Close()
 	own, errOwn := proc.Dir().Readlink(strconv.Itoa(proc.Self()) + "/ns/user")
 	pids, err := proc.Dir().Numbers(&buf, nil)
 	if err != nil || errOwn != nil {
-		return "a process"
+		return unknown
 	}
 	for _, pid := range pids {
-		if _, inside := number(pid); !inside {
-			continue
-		}
-		name := strconv.Itoa(pid)
-		data, err := proc.Dir().Read(name+"/status", &buf)
-		if err != nil {
-			continue // it has ended
-		}
-		permitted := procfs.StatusOf(data, "").Caps.Permitted
-		theirs, err := proc.Dir().Readlink(name + "/ns/user")
-		if (permitted.State != posture.Known || permitted.Value.Has(capSysPtrace)) && (err != nil || theirs == own) {
-			return "process " + name
+		if sees(pid) && mayTraceIn(proc, &buf, pid, own) {
+			return "process " + strconv.Itoa(pid)
 		}
 	}
 	return ""
 }
+
+// mayTraceIn says whether a process may have CAP_SYS_PTRACE in a user namespace.
+func mayTraceIn(proc *procfs.Proc, buf *procfs.Buffer, pid int, userns string) bool {
+	name := strconv.Itoa(pid)
+	data, err := proc.Dir().Read(name+"/status", buf)
+	if err != nil {
+		return !ended(err)
+	}
+	caps := &procfs.StatusOf(data, "").Caps
+	for _, set := range []*posture.Fact[posture.CapSet]{&caps.Permitted, &caps.Bounding} {
+		if set.State == posture.Known && !set.Value.Has(capSysPtrace) {
+			continue
+		}
+		theirs, err := proc.Dir().Readlink(name + "/ns/user")
+		return err != nil && !ended(err) || theirs == userns
+	}
+	return false
+}
+
+// ended says that a process is no longer there.
+func ended(err error) bool { return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ESRCH) }

@@ -12,6 +12,8 @@ func findPeers(map[string]string, *posture.Process) ([]probes.Peer, error) {
 	return nil, kernel.ErrNeedsLinux
 }
 
-func peersOf(int, *posture.Class, func(int) (int, bool)) ([]probes.Peer, error) { return nil, nil }
+func peersOf(int, *posture.Class, func(int) (int, bool, error)) ([]probes.Peer, error) {
+	return nil, nil
+}
 
-func tracer(func(int) (int, bool)) string { return "" }
+func tracer(func(int) bool) string { return "" }

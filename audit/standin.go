@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/child"
 	"github.com/selfaudit/selfaudit/internal/collect"
 	"github.com/selfaudit/selfaudit/internal/replica"
 	"github.com/selfaudit/selfaudit/probes"
@@ -60,7 +61,7 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		s.leave(class, "no child could take its place: "+named(err).Error())
 		return
 	}
-	if why := s.unsafe(class, po.NewPID); why != "" {
+	if why := s.unsafe(class, &po); why != "" {
 		s.leave(class, why)
 		return
 	}
@@ -68,7 +69,7 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		Names: s.policy.Probes.Names(), Process: s.p, CapsetExcept: s.granted([]posture.Thread{class.Thread}),
 		Replica: &po, Thread: &class.Thread,
 	}
-	in.OwnPID, _ = s.target.Number(s.p.PID, class)
+	in.OwnPID, _, _ = s.target.Number(s.p.PID, class)
 	peers, errPeer := s.peers(class)
 	if len(peers) > 0 {
 		in.Peer = &peers[0]
@@ -91,18 +92,17 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 
 // unsafe says why no child may take the place of a class, or would prove nothing
 // there, or nothing.
-func (s *standIns) unsafe(class *posture.Class, newPID bool) string {
+func (s *standIns) unsafe(class *posture.Class, po *child.Posture) string {
 	if readsIP(class.Filters.Value.Programs) {
 		return "its filters look at the instruction pointer, which is another one in a child of this program"
 	}
-	if !newPID {
+	if !po.NewPID || !po.LowersLate() {
 		return ""
 	}
-	// A child has all of this program's privileges when it enters the pid
-	// namespace, and gives them up there.
-	number := func(pid int) (int, bool) { return s.target.Number(pid, class) }
-	if who := tracer(number); who != "" {
-		return "none was made: " + who + " could trace a child that enters its pid namespace while that still has privileges"
+	// What it loads its filters with it has from its birth in that namespace on.
+	sees := func(pid int) bool { return s.target.Sees(pid, class) }
+	if who := tracer(sees); who != "" {
+		return "none was made: " + who + " could trace a child in its pid namespace, which needs privileges there to load its filters"
 	}
 	return ""
 }
@@ -177,6 +177,6 @@ func (s *standIns) peers(class *posture.Class) ([]probes.Peer, error) {
 	if !slices.ContainsFunc(s.policy.Probes.Names(), needsPeer) {
 		return nil, nil
 	}
-	number := func(pid int) (int, bool) { return s.target.Number(pid, class) }
+	number := func(pid int) (int, bool, error) { return s.target.Number(pid, class) }
 	return peersOf(s.p.PID, class, number)
 }

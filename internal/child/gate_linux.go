@@ -171,7 +171,7 @@ func (r *replica) contradicts() string {
 		}
 	}
 	effective, permitted := r.Effective, r.Permitted
-	if r.lowersLate() {
+	if r.LowersLate() {
 		effective, permitted = r.told.Effective, r.told.Permitted
 	}
 	differ("effective capabilities", r.told.Effective != effective)

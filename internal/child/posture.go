@@ -50,6 +50,13 @@ type Posture struct {
 	Admit func(Candidate) string
 }
 
+// LowersLate says that the filters need CAP_SYS_ADMIN to be loaded, which the
+// process does not have: the child holds all that it was given until then.
+func (po *Posture) LowersLate() bool {
+	const sysAdmin = 1 << 21
+	return len(po.Filters) > 0 && !po.NoNewPrivs && po.Effective&sysAdmin == 0
+}
+
 // Candidate is a child that waits to be admitted.
 type Candidate struct {
 	// PID is its id in the caller's pid namespace.

@@ -22,7 +22,6 @@ const (
 	ambientClearAll = 4
 	capVersion      = 0x20080522
 	capDataSize     = 24
-	capSysAdmin     = 1 << 21
 	numCapabilities = 64
 	maxGroups       = 1 << 10
 	noID            = -1 // setfsuid(2) rejects it, and so only reads
@@ -81,13 +80,14 @@ func NewReplica(po Posture) (*Program, error) {
 	rep.header = p.Bytes(ids([]uint32{capVersion, 0}))
 	p.guard()
 	p.join(po.Join)
-	if po.NewPID {
-		p.must("clone(CLONE_PARENT)", 0, again)
-	}
-	p.addPrologue()
 	p.changeRoot()
 	p.changeIDs()
 	p.lowerCapabilities()
+	p.guard()
+	p.enterPID()
+	p.addPrologue()
+	p.limit(nil)
+	p.detach()
 	p.prove()
 	p.endPrologue()
 	if p.err != nil {
@@ -124,12 +124,22 @@ func (p *Program) join(list []Namespace) {
 	}
 }
 
-// changeRoot comes first, as resource limits do: the ids to come may not.
-func (p *Program) changeRoot() {
-	po := &p.rep().Posture
-	for _, l := range po.Rlimits {
+// limit takes the resource limits on. soft, where it is not nil, stands in for
+// the soft ones.
+func (p *Program) limit(soft func(Rlimit) uint64) {
+	for _, l := range p.rep().Rlimits {
+		if soft != nil {
+			l.Soft = soft(l)
+		}
 		p.try("prlimit64("+l.Name+")", kernel.SysPrlimit64, Int(0), Int(l.Resource), p.Addr(p.Bytes(words(l.Soft, l.Hard))), Int(0))
 	}
+}
+
+// changeRoot comes first, as hard resource limits do: the ids to come may not.
+// Soft ones wait until the child has made its own child and its timer.
+func (p *Program) changeRoot() {
+	po := &p.rep().Posture
+	p.limit(func(l Rlimit) uint64 { return l.Hard })
 	if po.Root >= 0 {
 		p.must("fchdir(root)", kernel.SysFchdir, 0, Int(po.Root))
 		p.must("chroot(root)", kernel.SysChroot, 0, p.String("."))
@@ -210,22 +220,35 @@ func (p *Program) lowerCapabilities() {
 	if r.NoNewPrivs {
 		p.must("prctl(PR_SET_NO_NEW_PRIVS)", kernel.SysPrctl, 0, Int(prSetNoNewPrivs), Int(1), Int(0), Int(0), Int(0))
 	}
-	if !r.lowersLate() {
+	if !r.LowersLate() {
 		p.capset(r.Effective, r.Permitted, r.Inheritable)
 	}
-	p.guard()
+}
+
+// enterPID makes the child that is born in a pid namespace which was joined.
+// Whoever has CAP_SYS_PTRACE there may trace it from its birth on, so that it
+// holds no more by then than what it stands for: neither capabilities nor
+// descriptors. See LowersLate for the one case in which it does.
+func (p *Program) enterPID() {
+	r := p.rep()
+	if !r.NewPID {
+		return
+	}
+	if r.parent > 0 {
+		p.must("close_range(2)", kernel.SysCloseRange, 0, Int(0), Int(r.parent-1), Int(0))
+	}
+	p.must("close_range(2)", kernel.SysCloseRange, 0, Int(r.parent+1), Int(lastDescriptor), Int(0))
+	p.must("clone(CLONE_PARENT)", 0, again)
+}
+
+// detach makes sure that the parent is there, and closes what is open.
+func (p *Program) detach() {
 	// A parent that ended before sent no signal. One that is there has nothing
 	// to be read of it yet.
-	poll := p.Bytes(ids([]uint32{uint32(r.parent), pollIn}))
+	poll := p.Bytes(ids([]uint32{uint32(p.rep().parent), pollIn}))
 	p.must("ppoll(parent)", kernel.SysPpoll, 0, p.Addr(poll), Int(1), p.Addr(p.Buffer(2*wordSize)), Int(0), Int(0))
 	// Nothing of what follows takes a descriptor.
 	p.must("close_range(2)", kernel.SysCloseRange, 0, Int(0), Int(lastDescriptor), Int(0))
-}
-
-// lowersLate says that filters need a capability to be loaded, which is given
-// up after them.
-func (r *replica) lowersLate() bool {
-	return len(r.Filters) > 0 && !r.NoNewPrivs && r.Effective&capSysAdmin == 0
 }
 
 func (p *Program) capset(effective, permitted, inheritable uint64) {
@@ -265,7 +288,7 @@ func (r *replica) enter(p *Program, scans bool) {
 	for _, raw := range r.Filters {
 		p.LoadEither(raw)
 	}
-	if r.lowersLate() {
+	if r.LowersLate() {
 		p.capset(r.Effective, r.Permitted, r.Inheritable)
 	}
 	if len(r.Filters) > 0 {

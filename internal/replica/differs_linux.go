@@ -1,9 +1,11 @@
 package replica
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
@@ -122,57 +124,117 @@ func (t *Target) Differs(taken child.Taken, class *posture.Class) string {
 
 // Number returns the number by which the replica of a class knows a process of
 // our pid namespace, where that process is in the pid namespace of the class or
-// below it, or where that is ours.
-func (t *Target) Number(pid int, class *posture.Class) (int, bool) {
-	was, there := t.seen[class.TID]
-	if !there {
-		return 0, false
-	}
-	const pidns = 6
-	around, err := t.proc.Dir().Readlink(strconv.Itoa(t.proc.Self()) + "/ns/pid")
+// below it, or where that is ours. The error says why that cannot be told.
+func (t *Target) Number(pid int, class *posture.Class) (int, bool, error) {
+	around, theirs, err := t.pidNamespaces(class)
 	if err != nil {
-		return 0, false
+		return 0, false, err
 	}
-	if around == was.links[pidns] {
-		return pid, true
-	}
-	levels := t.levels(pid)
-	depth := len(t.levels(t.pid))
-	if depth == 0 || len(levels) < depth {
-		return 0, false
+	if around == theirs {
+		return pid, true, nil
 	}
 	// A process is in the namespace of its parent, or below that.
-	for at := pid; at > 0; at = t.parent(at) {
+	number := 0
+	for at := pid; at > 0; {
+		levels, depth, err := t.depths(at)
+		if err != nil || len(levels) < depth {
+			return 0, false, unlessEnded(err)
+		}
+		if at == pid {
+			number = levels[depth-1]
+		}
 		link, err := t.proc.Dir().Readlink(strconv.Itoa(at) + "/ns/pid")
 		if err != nil {
-			return 0, false
+			return 0, false, unlessEnded(err)
 		}
-		if link == was.links[pidns] {
-			return levels[depth-1], true
+		if link == theirs {
+			return number, true, nil
+		}
+		if at, err = t.parent(at); err != nil {
+			return 0, false, unlessEnded(err)
 		}
 	}
-	return 0, false
+	return 0, false, nil
 }
 
-// levels are the numbers of a process, from our pid namespace to its own; none
-// where they cannot be read.
-func (t *Target) levels(pid int) []int {
-	data, err := t.proc.Dir().Read(strconv.Itoa(pid)+"/status", &t.buf)
+// Sees says whether a process of our pid namespace can name what is born in the
+// pid namespace of a class, other than from our own: it is there, or in one
+// between. It does where that cannot be told.
+func (t *Target) Sees(pid int, class *posture.Class) bool {
+	_, theirs, err := t.pidNamespaces(class)
 	if err != nil {
-		return nil
+		return true
 	}
-	levels, _ := procfs.StatusOf(data, "").NSpid.Get()
-	return slices.Clone(levels)
+	levels, depth, err := t.depths(pid)
+	switch {
+	case err != nil:
+		return unlessEnded(err) != nil
+	case len(levels) == 1:
+		return false // in our own
+	case len(levels) != depth:
+		return len(levels) < depth
+	}
+	link, err := t.proc.Dir().Readlink(strconv.Itoa(pid) + "/ns/pid")
+	if err != nil {
+		return unlessEnded(err) != nil
+	}
+	return link == theirs
+}
+
+// pidNamespaces returns what the links of our pid namespace and of that of a
+// class say.
+func (t *Target) pidNamespaces(class *posture.Class) (around, theirs string, err error) {
+	const pidns = 6
+	was, there := t.seen[class.TID]
+	if !there {
+		return "", "", errors.New("the namespaces of thread " + strconv.Itoa(class.TID) + " were not read")
+	}
+	around, err = t.proc.Dir().Readlink(strconv.Itoa(t.proc.Self()) + "/ns/pid")
+	return around, was.links[pidns], err
+}
+
+// depths returns the numbers of a process, from our pid namespace to its own, and
+// how many the process has that is stood in for.
+func (t *Target) depths(pid int) (levels []int, depth int, err error) {
+	if levels, err = t.levels(pid); err != nil {
+		return nil, 0, err
+	}
+	theirs, err := t.levels(t.pid)
+	return levels, len(theirs), err
+}
+
+func (t *Target) levels(pid int) ([]int, error) {
+	s, err := t.status(pid)
+	if err != nil {
+		return nil, err
+	}
+	levels, known := procfs.StatusOf(s, "").NSpid.Get()
+	if !known || len(levels) == 0 {
+		return nil, errors.New("status of process " + strconv.Itoa(pid) + " has no NSpid")
+	}
+	return slices.Clone(levels), nil
 }
 
 // parent is the process that would wait for that one, or 0.
-func (t *Target) parent(pid int) int {
-	data, err := t.proc.Dir().Read(strconv.Itoa(pid)+"/status", &t.buf)
+func (t *Target) parent(pid int) (int, error) {
+	s, err := t.status(pid)
 	if err != nil {
-		return 0
+		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(data), "\nPPid:\t")
+	_, rest, _ := strings.Cut(string(s), "\nPPid:\t")
 	number, _, _ := strings.Cut(rest, "\n")
-	parent, _ := strconv.Atoi(number)
-	return parent
+	return strconv.Atoi(number)
+}
+
+// status is read into memory that the next reading takes again.
+func (t *Target) status(pid int) ([]byte, error) {
+	return t.proc.Dir().Read(strconv.Itoa(pid)+"/status", &t.buf)
+}
+
+// unlessEnded drops an error that means that a process is no longer there.
+func unlessEnded(err error) error {
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	return err
 }

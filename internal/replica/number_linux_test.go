@@ -3,6 +3,7 @@
 package replica_test
 
 import (
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -50,15 +51,20 @@ func TestNumberBelow(t *testing.T) {
 	if _, _, err := target.Posture(&p.Classes[0]); err != nil {
 		t.Fatal(err)
 	}
-	number, known := target.Number(inner, &p.Classes[0])
-	if want := strings.Fields(launch.Status(inner)["NSpid"])[1]; !known || strconv.Itoa(number) != want {
-		t.Errorf("process %d below: %d, %v, want %s", inner, number, known, want)
+	number, known, err := target.Number(inner, &p.Classes[0])
+	if want := strings.Fields(launch.Status(inner)["NSpid"])[1]; err != nil || !known || strconv.Itoa(number) != want {
+		t.Errorf("process %d below: %d, %v, %v, want %s", inner, number, known, err, want)
 	}
-	if number, known := target.Number(beside, &p.Classes[0]); known {
-		t.Errorf("process %d beside: %d", beside, number)
+	if number, known, err := target.Number(beside, &p.Classes[0]); known || err != nil {
+		t.Errorf("process %d beside: %d, %v", beside, number, err)
 	}
-	if number, known := target.Number(outer, &p.Classes[0]); !known || number != 1 {
-		t.Errorf("process %d itself: %d, %v", outer, number, known)
+	if number, known, err := target.Number(outer, &p.Classes[0]); !known || number != 1 || err != nil {
+		t.Errorf("process %d itself: %d, %v, %v", outer, number, known, err)
+	}
+	for pid, want := range map[int]bool{outer: true, inner: false, beside: false, os.Getpid(): false} {
+		if got := target.Sees(pid, &p.Classes[0]); got != want {
+			t.Errorf("process %d sees what is born there: %v, want %v", pid, got, want)
+		}
 	}
 }
 

@@ -26,6 +26,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asWatcher) != "" {
+		if err := watch(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		os.Exit(0)
+	}
 	if spec := os.Getenv(asAuditor); spec != "" {
 		if err := audit(spec); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -108,11 +115,11 @@ func tryClass(ctx context.Context, target *replica.Target, p *posture.Process, c
 	in := probes.Input{
 		Names: names, Process: p, CapsetExcept: class.Caps.Effective.Value, Replica: &po, Thread: &class.Thread,
 	}
-	if own, ok := target.Number(p.PID, class); ok {
+	if own, ok, err := target.Number(p.PID, class); ok && err == nil {
 		in.OwnPID = own
 	}
 	if peer != nil {
-		if n, ok := target.Number(peer.PID, class); ok {
+		if n, ok, err := target.Number(peer.PID, class); ok && err == nil {
 			in.Peer = &probes.Peer{PID: n, Why: peer.Why}
 		}
 	}

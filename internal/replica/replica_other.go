@@ -31,4 +31,9 @@ func (t *Target) Posture(*posture.Class) (child.Posture, []string, error) {
 func (t *Target) Differs(child.Taken, *posture.Class) string { return kernel.ErrNeedsLinux.Error() }
 
 // Number knows none here.
-func (t *Target) Number(int, *posture.Class) (int, bool) { return 0, false }
+func (t *Target) Number(int, *posture.Class) (int, bool, error) {
+	return 0, false, kernel.ErrNeedsLinux
+}
+
+// Sees cannot tell here.
+func (t *Target) Sees(int, *posture.Class) bool { return true }
