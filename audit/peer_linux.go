@@ -109,30 +109,29 @@ func ownUIDs(p *posture.Process) *posture.Fact[posture.IDs] {
 // other user namespace is among them: whoever made that namespace, or one above
 // it, has every capability over what is in it, and none of its own to show for
 // it. What was found is returned with the error too.
-func peersOf(self int, class *posture.Class, number func(pid int) (int, bool, error)) ([]probes.Peer, error) {
+func peersOf(self int, class *posture.Class, number func(pid int) (int, bool, error)) (found []probes.Peer, pids []int, err error) {
 	s := search{own: &class.UID, most: 1, number: number}
 	if set := &class.Caps.Effective; set.State != posture.Known || set.Value.Has(capSysPtrace) {
 		s.most = mostPeers
 	}
-	var err error
 	if s.proc, err = procfs.Open(kernel.New(nil), &s.buf); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer s.proc.Close()
 	if s.own.State != posture.Known {
-		return nil, errors.New("its user ids are not known")
+		return nil, nil, errors.New("its user ids are not known")
 	}
 	if s.userns, err = s.proc.Dir().Readlink(strconv.Itoa(self) + "/ns/user"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	pids, err := s.proc.Dir().Numbers(&s.buf, nil)
+	all, err := s.proc.Dir().Numbers(&s.buf, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	unseen := 0
-	for i, pid := range pids {
+	for i, pid := range all {
 		if i == mostSeenOther || len(s.apart) > mostApart {
-			return s.found, fmt.Errorf("%d of %d processes were looked at", i, len(pids))
+			return s.found, s.pids, fmt.Errorf("%d of %d processes were looked at", i, len(all))
 		}
 		if pid == self {
 			continue
@@ -143,13 +142,13 @@ func peersOf(self int, class *posture.Class, number func(pid int) (int, bool, er
 	}
 	switch {
 	case len(s.found) > 0:
-		return s.found, nil
+		return s.found, s.pids, nil
 	case unseen > 0:
-		return nil, fmt.Errorf("%d of %d processes could not be looked at, and none of the others is another user's", unseen, len(pids))
-	case !slices.Contains(pids, 1):
-		return nil, errors.New("/proc does not list process 1, so that it may hide others too")
+		return nil, nil, fmt.Errorf("%d of %d processes could not be looked at, and none of the others is another user's", unseen, len(all))
+	case !slices.Contains(all, 1):
+		return nil, nil, errors.New("/proc does not list process 1, so that it may hide others too")
 	default:
-		return nil, nil
+		return nil, nil, nil
 	}
 }
 
@@ -157,9 +156,11 @@ type search struct {
 	proc *procfs.Proc
 	// number tells by which number a process is known there; nil: its own.
 	number func(pid int) (int, bool, error)
-	own    *posture.Fact[posture.IDs]
-	most   int
-	found  []probes.Peer
+	// pids are the numbers by which we know those found.
+	pids  []int
+	own   *posture.Fact[posture.IDs]
+	most  int
+	found []probes.Peer
 	// userns is the own user namespace, where those of others are told apart.
 	userns string
 	apart  []string
@@ -207,6 +208,7 @@ func (s *search) look(pid int) error {
 	if theirs.State != posture.Known {
 		return errors.New(theirs.Why())
 	}
+	ours := pid
 	if s.number != nil {
 		number, known, err := s.number(pid)
 		if err != nil {
@@ -221,6 +223,7 @@ func (s *search) look(pid int) error {
 		if there != s.userns {
 			s.apart = append(s.apart, there)
 		}
+		s.pids = append(s.pids, ours)
 		s.add(pid, ", of user "+strconv.Itoa(int(theirs.Value.Real.Outside)))
 	}
 	return nil
@@ -266,6 +269,22 @@ func mayTraceIn(proc *procfs.Proc, buf *procfs.Buffer, pid int, userns string) b
 		return err != nil && !ended(err) || theirs == userns
 	}
 	return false
+}
+
+// gone says that a process that was found is no longer there, or no longer lives.
+func gone(pid int) bool {
+	var buf procfs.Buffer
+	proc, err := procfs.Open(kernel.New(nil), &buf)
+	if err != nil {
+		return false
+	}
+	defer proc.Close()
+	data, err := proc.Dir().Read(strconv.Itoa(pid)+"/stat", &buf)
+	if err != nil {
+		return ended(err)
+	}
+	stat, err := procfs.ParseStat(data)
+	return err == nil && stat.Zombie()
 }
 
 // ended says that a process is no longer there.

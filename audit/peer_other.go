@@ -12,8 +12,10 @@ func findPeers(map[string]string, *posture.Process) ([]probes.Peer, error) {
 	return nil, kernel.ErrNeedsLinux
 }
 
-func peersOf(int, *posture.Class, func(int) (int, bool, error)) ([]probes.Peer, error) {
-	return nil, nil
+func peersOf(int, *posture.Class, func(int) (int, bool, error)) ([]probes.Peer, []int, error) {
+	return nil, nil, kernel.ErrNeedsLinux
 }
+
+func gone(int) bool { return false }
 
 func tracer(func(int) bool) string { return "" }

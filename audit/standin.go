@@ -70,16 +70,24 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		Replica: &po, Thread: &class.Thread,
 	}
 	in.OwnPID, _, _ = s.target.Number(s.p.PID, class)
-	peers, errPeer := s.peers(class)
+	peers, pids, errPeer := s.peers(class)
 	if len(peers) > 0 {
 		in.Peer = &peers[0]
 	}
 	s.run(ctx, class, in)
+	on := make([]int, len(s.p.Attempts)-begin)
+	for i := range on {
+		on[i] = first(pids)
+	}
 	in.Names = slices.DeleteFunc(slices.Clone(in.Names), func(name string) bool { return !needsPeer(name) })
 	for k := 1; k < len(peers) && len(in.Names) > 0; k++ {
 		in.Peer = &peers[k]
 		s.run(ctx, class, in)
+		for len(on) < len(s.p.Attempts)-begin {
+			on = append(on, pids[k])
+		}
 	}
+	s.forget(begin, on)
 	if errPeer == nil {
 		return
 	}
@@ -88,6 +96,39 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 			a.Outcome, a.Detail = posture.Undecided, "looking for another user's process in its reach: "+named(errPeer).Error()
 		}
 	}
+}
+
+// forget drops attempts, from one on, that tell nothing since the process that
+// they were made on has ended, where there is another of that name. on are those
+// processes, as we number them.
+func (s *standIns) forget(begin int, on []int) {
+	over := map[int]bool{}
+	for _, pid := range on {
+		if _, asked := over[pid]; !asked {
+			over[pid] = pid != 0 && gone(pid)
+		}
+	}
+	all := slices.Clone(s.p.Attempts[begin:])
+	tells := func(i int) bool { return !onPeer(all[i]) || all[i].Outcome != posture.Undecided || !over[on[i]] }
+	kept := s.p.Attempts[:begin]
+	for i := range all {
+		another := false
+		for k := range all {
+			another = another || k != i && all[k].Name == all[i].Name && (tells(k) || k < i)
+		}
+		if tells(i) || !another {
+			kept = append(kept, all[i])
+		}
+	}
+	s.p.Attempts = kept
+}
+
+// first is the first of some numbers, or 0.
+func first(pids []int) int {
+	if len(pids) == 0 {
+		return 0
+	}
+	return pids[0]
 }
 
 // unsafe says why no child may take the place of a class, or would prove nothing
@@ -173,9 +214,9 @@ func (s *standIns) tids(class *posture.Class) []int {
 }
 
 // peers are processes of other users that the class can name.
-func (s *standIns) peers(class *posture.Class) ([]probes.Peer, error) {
+func (s *standIns) peers(class *posture.Class) ([]probes.Peer, []int, error) {
 	if !slices.ContainsFunc(s.policy.Probes.Names(), needsPeer) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	number := func(pid int) (int, bool, error) { return s.target.Number(pid, class) }
 	return peersOf(s.p.PID, class, number)
