@@ -25,7 +25,7 @@ const probePrefix = "probe."
 // Catalog returns what is said of every finding id, sorted by id. The slice is
 // the caller's.
 func Catalog() []Meta {
-	out := slices.Clone(catalog)
+	out := slices.Concat(catalog, catalogReach)
 	for _, attempt := range names.Attempts() {
 		out = append(out, probeMeta(attempt))
 	}
@@ -59,21 +59,28 @@ func probeWeight(a *names.Attempt) (layer report.Layer, severity report.Severity
 	return layer, severity
 }
 
-// weigh returns what a finding carries of its id's entry, and zero values for
-// an id without one.
-func weigh(id string) (layer report.Layer, severity report.Severity, fix string) {
+// weight is what a finding carries of its id's entry.
+type weight struct {
+	layer    report.Layer
+	severity report.Severity
+	fix      string
+}
+
+// weigh returns the weight of an id, and the zero weight for one without an
+// entry.
+func weigh(id string) weight {
 	for i := range catalog {
 		if m := &catalog[i]; m.ID == id {
-			return m.Layer, m.Severity, m.Fix
+			return weight{m.Layer, m.Severity, m.Fix}
 		}
 	}
 	if name, ok := strings.CutPrefix(id, probePrefix); ok {
 		if a := attemptNamed(name); a != nil {
-			layer, severity = probeWeight(a)
-			return layer, severity, a.Remedy
+			layer, severity := probeWeight(a)
+			return weight{layer, severity, a.Remedy}
 		}
 	}
-	return 0, 0, ""
+	return weight{}
 }
 
 // attemptNamed returns the table's own entry, or nil.

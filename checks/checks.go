@@ -45,18 +45,19 @@ const maxSpare = 8
 // unknown. Nil stands for a process of which nothing is known, and for a
 // policy that asks for nothing.
 func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, compareFilters, probesOfThreads, filters, depth)
+	return run(p, pol, weighAll, compareFilters, probesOfThreads, filters, depth, reach)
 }
 
 // RunWithoutFilters is Run for an audit of self by a policy that asks nothing of
-// seccomp filters, as the default policy does: what it asks of them is unknown,
+// seccomp filters, or of what the process can reach, as the default policy does:
+// what it asks of them is unknown,
 // and so is an attempt that speaks for some threads alone. A program that calls
 // no other than this one links much less of this package.
 func RunWithoutFilters(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, nil, probes, leaveFilters, leaveDepth)
+	return run(p, pol, weigh, nil, probes, leaveFilters, leaveDepth, leaveReach)
 }
 
-func run(p *posture.Process, pol *policy.Policy, compare comparison, more ...family) []report.Finding {
+func run(p *posture.Process, pol *policy.Policy, weigh func(string) weight, compare comparison, more ...family) []report.Finding {
 	if p == nil {
 		p = &posture.Process{}
 	}
@@ -65,7 +66,7 @@ func run(p *posture.Process, pol *policy.Policy, compare comparison, more ...fam
 	}
 	a := view(p)
 	a.compare = compare
-	out := results{make([]report.Finding, 0, len(catalog)+len(names.Attempts())+maxSpare)}
+	out := results{make([]report.Finding, 0, len(catalog)+len(reachIDs)+len(names.Attempts())+maxSpare), weigh}
 	for _, family := range families {
 		family(&out, a, pol)
 	}

@@ -28,7 +28,7 @@ func exec(out *results, a *audited, pol *policy.Policy) {
 		brief:    true,
 	}
 	if f := check.run(out, a); f.Status == report.Unknown {
-		_, _, fix := weigh("privilege.no_new_privs")
+		fix := weigh("privilege.no_new_privs").fix
 		f.Remedy = "set no_new_privs on every thread, then no program can grant more than the thread has: " + fix
 	}
 }

@@ -1,6 +1,27 @@
 package checks
 
-import "github.com/selfaudit/selfaudit/checks/posture"
+import (
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/checks/report"
+)
 
 // ExecveByRealIDs is for the comparison with the kernel that runs the tests.
 func ExecveByRealIDs(c Credentials) posture.CapSets { return c.execveByRealIDs() }
+
+// Weighed is an id with what it weighs.
+type Weighed struct {
+	ID       string
+	Layer    report.Layer
+	Severity report.Severity
+}
+
+// ReachIDs are those of the short table.
+func ReachIDs() (out []Weighed) {
+	for _, f := range reachIDs {
+		out = append(out, Weighed{f.id, f.layer, f.severity})
+	}
+	return out
+}
+
+// CatalogReach is the long table.
+var CatalogReach = catalogReach

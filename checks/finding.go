@@ -19,18 +19,22 @@ const (
 )
 
 // results collects findings.
-type results struct{ findings []report.Finding }
+type results struct {
+	findings []report.Finding
+	// weigh says what an id weighs.
+	weigh func(id string) weight
+}
 
 // add makes a finding of that id, with what its table entry says of it. What is
 // returned stays in place only until the next one is added.
 func (r *results) add(id string, status report.Status, expected, observed, message string) *report.Finding {
-	layer, severity, fix := weigh(id)
+	w := r.weigh(id)
 	if status != report.Gap {
-		fix = ""
+		w.fix = ""
 	}
 	r.findings = append(r.findings, report.Finding{
-		ID: id, Layer: layer, Severity: severity, Status: status,
-		Expected: expected, Observed: observed, Message: message, Remedy: fix,
+		ID: id, Layer: w.layer, Severity: w.severity, Status: status,
+		Expected: expected, Observed: observed, Message: message, Remedy: w.fix,
 	})
 	return &r.findings[len(r.findings)-1]
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // Policy is what is expected. Words are those of the OCI runtime
@@ -149,6 +150,19 @@ type Probes struct {
 // Names returns all attempts that the policy asks for.
 func (p Probes) Names() []string {
 	return append(append([]string(nil), p.Reescalation...), p.Syscalls...)
+}
+
+// AsksReach says whether the policy asks what the process can reach, beside who
+// it is: anything that neither confined nor privdrop have a key for.
+func (p *Policy) AsksReach() bool {
+	rest := *p
+	rest.Name, rest.Source, rest.SHA256 = "", "", ""
+	rest.Seccomp, rest.Probes = Seccomp{}, Probes{}
+	rest.Filesystem.Root = Root{}
+	rest.Descriptors.NoneOutsideRoot = false
+	rest.Process.User, rest.Process.Capabilities, rest.Process.Securebits = User{}, Capabilities{}, nil
+	rest.Process.NoNewPrivileges, rest.Process.UniformThreads = false, false
+	return !reflect.DeepEqual(rest, Policy{})
 }
 
 // ErrEmpty means that a policy asks for nothing, which no process could fail.

@@ -1,0 +1,40 @@
+package checks
+
+import (
+	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/checks/report"
+)
+
+// reachFamilies are the checks of what a process can reach, rather than who it
+// is. A program whose policy never asks for them links none.
+var reachFamilies = []family{}
+
+// reachIDs are the ids of those checks, in the order of the catalogue, with what
+// each weighs. A program that links none of them still says which they are.
+var reachIDs = [...]struct {
+	id       string
+	layer    report.Layer
+	severity report.Severity
+}{}
+
+// reach runs all of them.
+func reach(out *results, a *audited, pol *policy.Policy) {
+	for _, family := range reachFamilies {
+		family(out, a, pol)
+	}
+}
+
+// leaveReach stands in for reach where those checks are left out.
+func leaveReach(out *results, _ *audited, pol *policy.Policy) {
+	asked := pol.AsksReach()
+	for i := range reachIDs {
+		f := &reachIDs[i]
+		if asked {
+			out.add(f.id, report.Unknown, "checked", "unknown", "checks of what the process can reach were left out of this audit")
+		} else {
+			out.skip(f.id)
+		}
+		last := &out.findings[len(out.findings)-1]
+		last.Layer, last.Severity = f.layer, f.severity
+	}
+}
