@@ -34,12 +34,15 @@ type config struct {
 	policy *policy.Policy
 	pid    int // 0: the own process
 	// other observes another process, scan tries every system call, check judges
-	// filters too, and depth counts the layers before each attack. They are set by WithPID and WithPolicy alone, so that
-	// a program that never calls those links nothing of what they take.
+	// filters and reach too, depth counts the layers before each attack, and
+	// reach collects what the process can reach. They are set by WithPID and
+	// WithPolicy alone, so that a program that never calls those links nothing of
+	// what they take.
 	other   func(context.Context, *config, collect.Options) (*posture.Process, error)
 	scan    func(context.Context, *config, *posture.Process, bool)
 	check   func(*posture.Process, *policy.Policy) []report.Finding
 	depth   func(*posture.Process) []report.Depth
+	reach   func(*collect.Site, *policy.Policy)
 	logger  *slog.Logger
 	timeout time.Duration
 	probes  bool
@@ -55,7 +58,7 @@ func WithPolicy(p *Policy) Option {
 			c.errs = append(c.errs, fmt.Errorf("WithPolicy: %w", err))
 			return
 		}
-		c.policy, c.scan, c.check, c.depth = p, scanSelf, checks.Run, checks.Depths
+		c.policy, c.scan, c.check, c.depth, c.reach = p, scanSelf, checks.Run, checks.Depths, observeReach
 	}
 }
 
@@ -71,7 +74,7 @@ func WithPID(pid int) Option {
 		case pid == os.Getpid():
 			c.pid = 0
 		default:
-			c.pid, c.other, c.check, c.depth = pid, observeOther, checks.Run, checks.Depths
+			c.pid, c.other, c.check, c.depth, c.reach = pid, observeOther, checks.Run, checks.Depths, observeReach
 		}
 	}
 }

@@ -24,6 +24,9 @@ type Options struct {
 	// any for less than a millisecond to read them, which those that wait in
 	// epoll_wait(2) and its like see as EINTR; Self cannot read any.
 	Filters bool
+	// Reach, where it is not nil, collects what else is asked for, while the
+	// process is held.
+	Reach func(*Site)
 }
 
 // Errors of processes that cannot be audited. They come wrapped with the pid.

@@ -19,6 +19,9 @@ func PID(_ context.Context, pid int, _ Options) (*posture.Process, error) {
 	return nil, fmt.Errorf("process %d: %w", pid, kernel.ErrNeedsLinux)
 }
 
+// Site is made nowhere outside Linux.
+type Site struct{ Process *posture.Process }
+
 // OwnSeccomp is not known outside Linux.
 func OwnSeccomp() (mode int, known bool) { return 0, false }
 

@@ -27,6 +27,9 @@ func (a *collector) surroundings() {
 	} else {
 		a.p.Root.CwdOutside.Fail("", "working directories were not asked for")
 	}
+	if a.o.Reach != nil {
+		a.o.Reach(a.site())
+	}
 	if a.hidesIDs() {
 		a.p.Limits = append(a.p.Limits, "id 65534 is also how ids appear that the process's user namespace does not map")
 	}
