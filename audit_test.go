@@ -72,6 +72,7 @@ var rooms = map[string][]string{
 	"internal/fixture":             {"*"},
 	"internal/fixture/cmd/holed":   {"*"},
 	"internal/fixture/cmd/plain":   {"*"},
+	"internal/fixture/cmd/server":  {"*"},
 	"internal/fixture/cmd/sleeper": {},
 	"internal/fixture/container":   {"*"},
 	"internal/fixture/inside":      {"*"},

@@ -92,7 +92,7 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 		Root:        c.policy.Filesystem.Root != policy.Root{},
 		Filters:     c.policy.Seccomp.AsksFilter() || c.policy.Probes.MinimumDepth > 0,
 	}
-	if c.reach != nil && c.policy.AsksReach() {
+	if c.reach != nil {
 		o.Reach = func(s *collect.Site) { c.reach(s, c.policy) }
 	}
 	if c.pid != 0 {
