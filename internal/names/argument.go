@@ -1,7 +1,5 @@
 package names
 
-import "sort"
-
 // argumentRow is what one architecture declares otherwise than the others.
 type argumentRow struct {
 	column uint8
@@ -25,7 +23,7 @@ func argumentCode(arch, name string) (code uint16, column int) {
 		return 0, -1
 	}
 	column = archColumn(arch)
-	row := sort.Search(len(syscallRows), func(i int) bool { return syscallRows[i].name >= name })
+	row, _ := syscallRowOf(name)
 	for _, own := range argumentOwn {
 		if int(own.column) == column && int(own.row) == row {
 			return own.code, column

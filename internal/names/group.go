@@ -41,7 +41,7 @@ func SyscallGroup(name string) ([]string, bool) {
 	}
 	out := make([]string, len(syscallGroupRows[i].rows))
 	for j, row := range syscallGroupRows[i].rows {
-		out[j] = syscallRows[row].name
+		out[j] = syscallWord(int(row))
 	}
 	return out, true
 }

@@ -50,13 +50,13 @@ func TestSyscallUnknown(t *testing.T) {
 			t.Errorf("Syscall(%s, %s) = %d", c[0], c[1], nr)
 		}
 	}
-	for _, nr := range []uint32{337, 423, 511, 512, 0x40000000, 0x4000003b, noCall} {
+	for _, nr := range []uint32{337, 423, 511, 512, 0x40000000, 0x4000003b, 0xffff, ^uint32(0)} {
 		if name, ok := SyscallName("amd64", nr); ok {
 			t.Errorf("SyscallName(amd64, %d) = %s", nr, name)
 		}
 	}
 	// On x32 the native numbers of calls with numbers of their own are empty.
-	for _, nr := range []uint32{59, 0x40000000 | 59, 0x40000000 | 548, noCall} {
+	for _, nr := range []uint32{59, 0x40000000 | 59, 0x40000000 | 548, 0xffff, ^uint32(0)} {
 		if name, ok := SyscallName("x32", nr); ok {
 			t.Errorf("SyscallName(x32, %#x) = %s", nr, name)
 		}

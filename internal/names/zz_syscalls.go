@@ -4,492 +4,556 @@ package names
 
 // syscallRows are sorted by name. Columns: amd64, 386, arm64, arm, x32.
 var syscallRows = [...]syscallRow{
-	{"_llseek", [archCount]uint32{noCall, 140, noCall, 140, noCall}},
-	{"_newselect", [archCount]uint32{noCall, 142, noCall, 142, noCall}},
-	{"_sysctl", [archCount]uint32{156, 149, noCall, 149, noCall}},
-	{"accept", [archCount]uint32{43, noCall, 202, 285, 0x4000002b}},
-	{"accept4", [archCount]uint32{288, 364, 242, 366, 0x40000120}},
-	{"access", [archCount]uint32{21, 33, noCall, 33, 0x40000015}},
-	{"acct", [archCount]uint32{163, 51, 89, 51, 0x400000a3}},
-	{"add_key", [archCount]uint32{248, 286, 217, 309, 0x400000f8}},
-	{"adjtimex", [archCount]uint32{159, 124, 171, 124, 0x4000009f}},
-	{"afs_syscall", [archCount]uint32{183, 137, noCall, noCall, 0x400000b7}},
-	{"alarm", [archCount]uint32{37, 27, noCall, noCall, 0x40000025}},
-	{"arch_prctl", [archCount]uint32{158, 384, noCall, noCall, 0x4000009e}},
-	{"arm_fadvise64_64", [archCount]uint32{noCall, noCall, noCall, 270, noCall}},
-	{"arm_sync_file_range", [archCount]uint32{noCall, noCall, noCall, 341, noCall}},
-	{"bdflush", [archCount]uint32{noCall, 134, noCall, 134, noCall}},
-	{"bind", [archCount]uint32{49, 361, 200, 282, 0x40000031}},
-	{"bpf", [archCount]uint32{321, 357, 280, 386, 0x40000141}},
-	{"break", [archCount]uint32{noCall, 17, noCall, noCall, noCall}},
-	{"breakpoint", [archCount]uint32{noCall, noCall, noCall, 0xf0001, noCall}},
-	{"brk", [archCount]uint32{12, 45, 214, 45, 0x4000000c}},
-	{"cacheflush", [archCount]uint32{noCall, noCall, noCall, 0xf0002, noCall}},
-	{"cachestat", [archCount]uint32{451, 451, 451, 451, 0x400001c3}},
-	{"capget", [archCount]uint32{125, 184, 90, 184, 0x4000007d}},
-	{"capset", [archCount]uint32{126, 185, 91, 185, 0x4000007e}},
-	{"chdir", [archCount]uint32{80, 12, 49, 12, 0x40000050}},
-	{"chmod", [archCount]uint32{90, 15, noCall, 15, 0x4000005a}},
-	{"chown", [archCount]uint32{92, 182, noCall, 182, 0x4000005c}},
-	{"chown32", [archCount]uint32{noCall, 212, noCall, 212, noCall}},
-	{"chroot", [archCount]uint32{161, 61, 51, 61, 0x400000a1}},
-	{"clock_adjtime", [archCount]uint32{305, 343, 266, 372, 0x40000131}},
-	{"clock_adjtime64", [archCount]uint32{noCall, 405, noCall, 405, noCall}},
-	{"clock_getres", [archCount]uint32{229, 266, 114, 264, 0x400000e5}},
-	{"clock_getres_time64", [archCount]uint32{noCall, 406, noCall, 406, noCall}},
-	{"clock_gettime", [archCount]uint32{228, 265, 113, 263, 0x400000e4}},
-	{"clock_gettime64", [archCount]uint32{noCall, 403, noCall, 403, noCall}},
-	{"clock_nanosleep", [archCount]uint32{230, 267, 115, 265, 0x400000e6}},
-	{"clock_nanosleep_time64", [archCount]uint32{noCall, 407, noCall, 407, noCall}},
-	{"clock_settime", [archCount]uint32{227, 264, 112, 262, 0x400000e3}},
-	{"clock_settime64", [archCount]uint32{noCall, 404, noCall, 404, noCall}},
-	{"clone", [archCount]uint32{56, 120, 220, 120, 0x40000038}},
-	{"clone3", [archCount]uint32{435, 435, 435, 435, 0x400001b3}},
-	{"close", [archCount]uint32{3, 6, 57, 6, 0x40000003}},
-	{"close_range", [archCount]uint32{436, 436, 436, 436, 0x400001b4}},
-	{"connect", [archCount]uint32{42, 362, 203, 283, 0x4000002a}},
-	{"copy_file_range", [archCount]uint32{326, 377, 285, 391, 0x40000146}},
-	{"creat", [archCount]uint32{85, 8, noCall, 8, 0x40000055}},
-	{"create_module", [archCount]uint32{174, 127, noCall, noCall, noCall}},
-	{"delete_module", [archCount]uint32{176, 129, 106, 129, 0x400000b0}},
-	{"dup", [archCount]uint32{32, 41, 23, 41, 0x40000020}},
-	{"dup2", [archCount]uint32{33, 63, noCall, 63, 0x40000021}},
-	{"dup3", [archCount]uint32{292, 330, 24, 358, 0x40000124}},
-	{"epoll_create", [archCount]uint32{213, 254, noCall, 250, 0x400000d5}},
-	{"epoll_create1", [archCount]uint32{291, 329, 20, 357, 0x40000123}},
-	{"epoll_ctl", [archCount]uint32{233, 255, 21, 251, 0x400000e9}},
-	{"epoll_ctl_old", [archCount]uint32{214, noCall, noCall, noCall, noCall}},
-	{"epoll_pwait", [archCount]uint32{281, 319, 22, 346, 0x40000119}},
-	{"epoll_pwait2", [archCount]uint32{441, 441, 441, 441, 0x400001b9}},
-	{"epoll_wait", [archCount]uint32{232, 256, noCall, 252, 0x400000e8}},
-	{"epoll_wait_old", [archCount]uint32{215, noCall, noCall, noCall, noCall}},
-	{"eventfd", [archCount]uint32{284, 323, noCall, 351, 0x4000011c}},
-	{"eventfd2", [archCount]uint32{290, 328, 19, 356, 0x40000122}},
-	{"execve", [archCount]uint32{59, 11, 221, 11, 0x40000208}},
-	{"execveat", [archCount]uint32{322, 358, 281, 387, 0x40000221}},
-	{"exit", [archCount]uint32{60, 1, 93, 1, 0x4000003c}},
-	{"exit_group", [archCount]uint32{231, 252, 94, 248, 0x400000e7}},
-	{"faccessat", [archCount]uint32{269, 307, 48, 334, 0x4000010d}},
-	{"faccessat2", [archCount]uint32{439, 439, 439, 439, 0x400001b7}},
-	{"fadvise64", [archCount]uint32{221, 250, 223, noCall, 0x400000dd}},
-	{"fadvise64_64", [archCount]uint32{noCall, 272, noCall, noCall, noCall}},
-	{"fallocate", [archCount]uint32{285, 324, 47, 352, 0x4000011d}},
-	{"fanotify_init", [archCount]uint32{300, 338, 262, 367, 0x4000012c}},
-	{"fanotify_mark", [archCount]uint32{301, 339, 263, 368, 0x4000012d}},
-	{"fchdir", [archCount]uint32{81, 133, 50, 133, 0x40000051}},
-	{"fchmod", [archCount]uint32{91, 94, 52, 94, 0x4000005b}},
-	{"fchmodat", [archCount]uint32{268, 306, 53, 333, 0x4000010c}},
-	{"fchmodat2", [archCount]uint32{452, 452, 452, 452, 0x400001c4}},
-	{"fchown", [archCount]uint32{93, 95, 55, 95, 0x4000005d}},
-	{"fchown32", [archCount]uint32{noCall, 207, noCall, 207, noCall}},
-	{"fchownat", [archCount]uint32{260, 298, 54, 325, 0x40000104}},
-	{"fcntl", [archCount]uint32{72, 55, 25, 55, 0x40000048}},
-	{"fcntl64", [archCount]uint32{noCall, 221, noCall, 221, noCall}},
-	{"fdatasync", [archCount]uint32{75, 148, 83, 148, 0x4000004b}},
-	{"fgetxattr", [archCount]uint32{193, 231, 10, 231, 0x400000c1}},
-	{"file_getattr", [archCount]uint32{468, 468, 468, 468, 0x400001d4}},
-	{"file_setattr", [archCount]uint32{469, 469, 469, 469, 0x400001d5}},
-	{"finit_module", [archCount]uint32{313, 350, 273, 379, 0x40000139}},
-	{"flistxattr", [archCount]uint32{196, 234, 13, 234, 0x400000c4}},
-	{"flock", [archCount]uint32{73, 143, 32, 143, 0x40000049}},
-	{"fork", [archCount]uint32{57, 2, noCall, 2, 0x40000039}},
-	{"fremovexattr", [archCount]uint32{199, 237, 16, 237, 0x400000c7}},
-	{"fsconfig", [archCount]uint32{431, 431, 431, 431, 0x400001af}},
-	{"fsetxattr", [archCount]uint32{190, 228, 7, 228, 0x400000be}},
-	{"fsmount", [archCount]uint32{432, 432, 432, 432, 0x400001b0}},
-	{"fsopen", [archCount]uint32{430, 430, 430, 430, 0x400001ae}},
-	{"fspick", [archCount]uint32{433, 433, 433, 433, 0x400001b1}},
-	{"fstat", [archCount]uint32{5, 108, 80, 108, 0x40000005}},
-	{"fstat64", [archCount]uint32{noCall, 197, noCall, 197, noCall}},
-	{"fstatat64", [archCount]uint32{noCall, 300, noCall, 327, noCall}},
-	{"fstatfs", [archCount]uint32{138, 100, 44, 100, 0x4000008a}},
-	{"fstatfs64", [archCount]uint32{noCall, 269, noCall, 267, noCall}},
-	{"fsync", [archCount]uint32{74, 118, 82, 118, 0x4000004a}},
-	{"ftime", [archCount]uint32{noCall, 35, noCall, noCall, noCall}},
-	{"ftruncate", [archCount]uint32{77, 93, 46, 93, 0x4000004d}},
-	{"ftruncate64", [archCount]uint32{noCall, 194, noCall, 194, noCall}},
-	{"futex", [archCount]uint32{202, 240, 98, 240, 0x400000ca}},
-	{"futex_requeue", [archCount]uint32{456, 456, 456, 456, 0x400001c8}},
-	{"futex_time64", [archCount]uint32{noCall, 422, noCall, 422, noCall}},
-	{"futex_wait", [archCount]uint32{455, 455, 455, 455, 0x400001c7}},
-	{"futex_waitv", [archCount]uint32{449, 449, 449, 449, 0x400001c1}},
-	{"futex_wake", [archCount]uint32{454, 454, 454, 454, 0x400001c6}},
-	{"futimesat", [archCount]uint32{261, 299, noCall, 326, 0x40000105}},
-	{"get_kernel_syms", [archCount]uint32{177, 130, noCall, noCall, noCall}},
-	{"get_mempolicy", [archCount]uint32{239, 275, 236, 320, 0x400000ef}},
-	{"get_robust_list", [archCount]uint32{274, 312, 100, 339, 0x40000213}},
-	{"get_thread_area", [archCount]uint32{211, 244, noCall, noCall, noCall}},
-	{"get_tls", [archCount]uint32{noCall, noCall, noCall, 0xf0006, noCall}},
-	{"getcpu", [archCount]uint32{309, 318, 168, 345, 0x40000135}},
-	{"getcwd", [archCount]uint32{79, 183, 17, 183, 0x4000004f}},
-	{"getdents", [archCount]uint32{78, 141, noCall, 141, 0x4000004e}},
-	{"getdents64", [archCount]uint32{217, 220, 61, 217, 0x400000d9}},
-	{"getegid", [archCount]uint32{108, 50, 177, 50, 0x4000006c}},
-	{"getegid32", [archCount]uint32{noCall, 202, noCall, 202, noCall}},
-	{"geteuid", [archCount]uint32{107, 49, 175, 49, 0x4000006b}},
-	{"geteuid32", [archCount]uint32{noCall, 201, noCall, 201, noCall}},
-	{"getgid", [archCount]uint32{104, 47, 176, 47, 0x40000068}},
-	{"getgid32", [archCount]uint32{noCall, 200, noCall, 200, noCall}},
-	{"getgroups", [archCount]uint32{115, 80, 158, 80, 0x40000073}},
-	{"getgroups32", [archCount]uint32{noCall, 205, noCall, 205, noCall}},
-	{"getitimer", [archCount]uint32{36, 105, 102, 105, 0x40000024}},
-	{"getpeername", [archCount]uint32{52, 368, 205, 287, 0x40000034}},
-	{"getpgid", [archCount]uint32{121, 132, 155, 132, 0x40000079}},
-	{"getpgrp", [archCount]uint32{111, 65, noCall, 65, 0x4000006f}},
-	{"getpid", [archCount]uint32{39, 20, 172, 20, 0x40000027}},
-	{"getpmsg", [archCount]uint32{181, 188, noCall, noCall, 0x400000b5}},
-	{"getppid", [archCount]uint32{110, 64, 173, 64, 0x4000006e}},
-	{"getpriority", [archCount]uint32{140, 96, 141, 96, 0x4000008c}},
-	{"getrandom", [archCount]uint32{318, 355, 278, 384, 0x4000013e}},
-	{"getresgid", [archCount]uint32{120, 171, 150, 171, 0x40000078}},
-	{"getresgid32", [archCount]uint32{noCall, 211, noCall, 211, noCall}},
-	{"getresuid", [archCount]uint32{118, 165, 148, 165, 0x40000076}},
-	{"getresuid32", [archCount]uint32{noCall, 209, noCall, 209, noCall}},
-	{"getrlimit", [archCount]uint32{97, 76, 163, noCall, 0x40000061}},
-	{"getrusage", [archCount]uint32{98, 77, 165, 77, 0x40000062}},
-	{"getsid", [archCount]uint32{124, 147, 156, 147, 0x4000007c}},
-	{"getsockname", [archCount]uint32{51, 367, 204, 286, 0x40000033}},
-	{"getsockopt", [archCount]uint32{55, 365, 209, 295, 0x4000021e}},
-	{"gettid", [archCount]uint32{186, 224, 178, 224, 0x400000ba}},
-	{"gettimeofday", [archCount]uint32{96, 78, 169, 78, 0x40000060}},
-	{"getuid", [archCount]uint32{102, 24, 174, 24, 0x40000066}},
-	{"getuid32", [archCount]uint32{noCall, 199, noCall, 199, noCall}},
-	{"getxattr", [archCount]uint32{191, 229, 8, 229, 0x400000bf}},
-	{"getxattrat", [archCount]uint32{464, 464, 464, 464, 0x400001d0}},
-	{"gtty", [archCount]uint32{noCall, 32, noCall, noCall, noCall}},
-	{"idle", [archCount]uint32{noCall, 112, noCall, noCall, noCall}},
-	{"init_module", [archCount]uint32{175, 128, 105, 128, 0x400000af}},
-	{"inotify_add_watch", [archCount]uint32{254, 292, 27, 317, 0x400000fe}},
-	{"inotify_init", [archCount]uint32{253, 291, noCall, 316, 0x400000fd}},
-	{"inotify_init1", [archCount]uint32{294, 332, 26, 360, 0x40000126}},
-	{"inotify_rm_watch", [archCount]uint32{255, 293, 28, 318, 0x400000ff}},
-	{"io_cancel", [archCount]uint32{210, 249, 3, 247, 0x400000d2}},
-	{"io_destroy", [archCount]uint32{207, 246, 1, 244, 0x400000cf}},
-	{"io_getevents", [archCount]uint32{208, 247, 4, 245, 0x400000d0}},
-	{"io_pgetevents", [archCount]uint32{333, 385, 292, 399, 0x4000014d}},
-	{"io_pgetevents_time64", [archCount]uint32{noCall, 416, noCall, 416, noCall}},
-	{"io_setup", [archCount]uint32{206, 245, 0, 243, 0x4000021f}},
-	{"io_submit", [archCount]uint32{209, 248, 2, 246, 0x40000220}},
-	{"io_uring_enter", [archCount]uint32{426, 426, 426, 426, 0x400001aa}},
-	{"io_uring_register", [archCount]uint32{427, 427, 427, 427, 0x400001ab}},
-	{"io_uring_setup", [archCount]uint32{425, 425, 425, 425, 0x400001a9}},
-	{"ioctl", [archCount]uint32{16, 54, 29, 54, 0x40000202}},
-	{"ioperm", [archCount]uint32{173, 101, noCall, noCall, 0x400000ad}},
-	{"iopl", [archCount]uint32{172, 110, noCall, noCall, 0x400000ac}},
-	{"ioprio_get", [archCount]uint32{252, 290, 31, 315, 0x400000fc}},
-	{"ioprio_set", [archCount]uint32{251, 289, 30, 314, 0x400000fb}},
-	{"ipc", [archCount]uint32{noCall, 117, noCall, noCall, noCall}},
-	{"kcmp", [archCount]uint32{312, 349, 272, 378, 0x40000138}},
-	{"kexec_file_load", [archCount]uint32{320, noCall, 294, 401, 0x40000140}},
-	{"kexec_load", [archCount]uint32{246, 283, 104, 347, 0x40000210}},
-	{"keyctl", [archCount]uint32{250, 288, 219, 311, 0x400000fa}},
-	{"kill", [archCount]uint32{62, 37, 129, 37, 0x4000003e}},
-	{"landlock_add_rule", [archCount]uint32{445, 445, 445, 445, 0x400001bd}},
-	{"landlock_create_ruleset", [archCount]uint32{444, 444, 444, 444, 0x400001bc}},
-	{"landlock_restrict_self", [archCount]uint32{446, 446, 446, 446, 0x400001be}},
-	{"lchown", [archCount]uint32{94, 16, noCall, 16, 0x4000005e}},
-	{"lchown32", [archCount]uint32{noCall, 198, noCall, 198, noCall}},
-	{"lgetxattr", [archCount]uint32{192, 230, 9, 230, 0x400000c0}},
-	{"link", [archCount]uint32{86, 9, noCall, 9, 0x40000056}},
-	{"linkat", [archCount]uint32{265, 303, 37, 330, 0x40000109}},
-	{"listen", [archCount]uint32{50, 363, 201, 284, 0x40000032}},
-	{"listmount", [archCount]uint32{458, 458, 458, 458, 0x400001ca}},
-	{"listns", [archCount]uint32{470, 470, 470, 470, 0x400001d6}},
-	{"listxattr", [archCount]uint32{194, 232, 11, 232, 0x400000c2}},
-	{"listxattrat", [archCount]uint32{465, 465, 465, 465, 0x400001d1}},
-	{"llistxattr", [archCount]uint32{195, 233, 12, 233, 0x400000c3}},
-	{"lock", [archCount]uint32{noCall, 53, noCall, noCall, noCall}},
-	{"lookup_dcookie", [archCount]uint32{212, 253, 18, 249, 0x400000d4}},
-	{"lremovexattr", [archCount]uint32{198, 236, 15, 236, 0x400000c6}},
-	{"lseek", [archCount]uint32{8, 19, 62, 19, 0x40000008}},
-	{"lsetxattr", [archCount]uint32{189, 227, 6, 227, 0x400000bd}},
-	{"lsm_get_self_attr", [archCount]uint32{459, 459, 459, 459, 0x400001cb}},
-	{"lsm_list_modules", [archCount]uint32{461, 461, 461, 461, 0x400001cd}},
-	{"lsm_set_self_attr", [archCount]uint32{460, 460, 460, 460, 0x400001cc}},
-	{"lstat", [archCount]uint32{6, 107, noCall, 107, 0x40000006}},
-	{"lstat64", [archCount]uint32{noCall, 196, noCall, 196, noCall}},
-	{"madvise", [archCount]uint32{28, 219, 233, 220, 0x4000001c}},
-	{"map_shadow_stack", [archCount]uint32{453, 453, 453, 453, 0x400001c5}},
-	{"mbind", [archCount]uint32{237, 274, 235, 319, 0x400000ed}},
-	{"membarrier", [archCount]uint32{324, 375, 283, 389, 0x40000144}},
-	{"memfd_create", [archCount]uint32{319, 356, 279, 385, 0x4000013f}},
-	{"memfd_secret", [archCount]uint32{447, 447, 447, noCall, 0x400001bf}},
-	{"migrate_pages", [archCount]uint32{256, 294, 238, 400, 0x40000100}},
-	{"mincore", [archCount]uint32{27, 218, 232, 219, 0x4000001b}},
-	{"mkdir", [archCount]uint32{83, 39, noCall, 39, 0x40000053}},
-	{"mkdirat", [archCount]uint32{258, 296, 34, 323, 0x40000102}},
-	{"mknod", [archCount]uint32{133, 14, noCall, 14, 0x40000085}},
-	{"mknodat", [archCount]uint32{259, 297, 33, 324, 0x40000103}},
-	{"mlock", [archCount]uint32{149, 150, 228, 150, 0x40000095}},
-	{"mlock2", [archCount]uint32{325, 376, 284, 390, 0x40000145}},
-	{"mlockall", [archCount]uint32{151, 152, 230, 152, 0x40000097}},
-	{"mmap", [archCount]uint32{9, 90, 222, noCall, 0x40000009}},
-	{"mmap2", [archCount]uint32{noCall, 192, noCall, 192, noCall}},
-	{"modify_ldt", [archCount]uint32{154, 123, noCall, noCall, 0x4000009a}},
-	{"mount", [archCount]uint32{165, 21, 40, 21, 0x400000a5}},
-	{"mount_setattr", [archCount]uint32{442, 442, 442, 442, 0x400001ba}},
-	{"move_mount", [archCount]uint32{429, 429, 429, 429, 0x400001ad}},
-	{"move_pages", [archCount]uint32{279, 317, 239, 344, 0x40000215}},
-	{"mprotect", [archCount]uint32{10, 125, 226, 125, 0x4000000a}},
-	{"mpx", [archCount]uint32{noCall, 56, noCall, noCall, noCall}},
-	{"mq_getsetattr", [archCount]uint32{245, 282, 185, 279, 0x400000f5}},
-	{"mq_notify", [archCount]uint32{244, 281, 184, 278, 0x4000020f}},
-	{"mq_open", [archCount]uint32{240, 277, 180, 274, 0x400000f0}},
-	{"mq_timedreceive", [archCount]uint32{243, 280, 183, 277, 0x400000f3}},
-	{"mq_timedreceive_time64", [archCount]uint32{noCall, 419, noCall, 419, noCall}},
-	{"mq_timedsend", [archCount]uint32{242, 279, 182, 276, 0x400000f2}},
-	{"mq_timedsend_time64", [archCount]uint32{noCall, 418, noCall, 418, noCall}},
-	{"mq_unlink", [archCount]uint32{241, 278, 181, 275, 0x400000f1}},
-	{"mremap", [archCount]uint32{25, 163, 216, 163, 0x40000019}},
-	{"mseal", [archCount]uint32{462, 462, 462, 462, 0x400001ce}},
-	{"msgctl", [archCount]uint32{71, 402, 187, 304, 0x40000047}},
-	{"msgget", [archCount]uint32{68, 399, 186, 303, 0x40000044}},
-	{"msgrcv", [archCount]uint32{70, 401, 188, 302, 0x40000046}},
-	{"msgsnd", [archCount]uint32{69, 400, 189, 301, 0x40000045}},
-	{"msync", [archCount]uint32{26, 144, 227, 144, 0x4000001a}},
-	{"munlock", [archCount]uint32{150, 151, 229, 151, 0x40000096}},
-	{"munlockall", [archCount]uint32{152, 153, 231, 153, 0x40000098}},
-	{"munmap", [archCount]uint32{11, 91, 215, 91, 0x4000000b}},
-	{"name_to_handle_at", [archCount]uint32{303, 341, 264, 370, 0x4000012f}},
-	{"nanosleep", [archCount]uint32{35, 162, 101, 162, 0x40000023}},
-	{"newfstatat", [archCount]uint32{262, noCall, 79, noCall, 0x40000106}},
-	{"nfsservctl", [archCount]uint32{180, 169, 42, 169, noCall}},
-	{"nice", [archCount]uint32{noCall, 34, noCall, 34, noCall}},
-	{"oldfstat", [archCount]uint32{noCall, 28, noCall, noCall, noCall}},
-	{"oldlstat", [archCount]uint32{noCall, 84, noCall, noCall, noCall}},
-	{"oldolduname", [archCount]uint32{noCall, 59, noCall, noCall, noCall}},
-	{"oldstat", [archCount]uint32{noCall, 18, noCall, noCall, noCall}},
-	{"olduname", [archCount]uint32{noCall, 109, noCall, noCall, noCall}},
-	{"open", [archCount]uint32{2, 5, noCall, 5, 0x40000002}},
-	{"open_by_handle_at", [archCount]uint32{304, 342, 265, 371, 0x40000130}},
-	{"open_tree", [archCount]uint32{428, 428, 428, 428, 0x400001ac}},
-	{"open_tree_attr", [archCount]uint32{467, 467, 467, 467, 0x400001d3}},
-	{"openat", [archCount]uint32{257, 295, 56, 322, 0x40000101}},
-	{"openat2", [archCount]uint32{437, 437, 437, 437, 0x400001b5}},
-	{"pause", [archCount]uint32{34, 29, noCall, 29, 0x40000022}},
-	{"pciconfig_iobase", [archCount]uint32{noCall, noCall, noCall, 271, noCall}},
-	{"pciconfig_read", [archCount]uint32{noCall, noCall, noCall, 272, noCall}},
-	{"pciconfig_write", [archCount]uint32{noCall, noCall, noCall, 273, noCall}},
-	{"perf_event_open", [archCount]uint32{298, 336, 241, 364, 0x4000012a}},
-	{"personality", [archCount]uint32{135, 136, 92, 136, 0x40000087}},
-	{"pidfd_getfd", [archCount]uint32{438, 438, 438, 438, 0x400001b6}},
-	{"pidfd_open", [archCount]uint32{434, 434, 434, 434, 0x400001b2}},
-	{"pidfd_send_signal", [archCount]uint32{424, 424, 424, 424, 0x400001a8}},
-	{"pipe", [archCount]uint32{22, 42, noCall, 42, 0x40000016}},
-	{"pipe2", [archCount]uint32{293, 331, 59, 359, 0x40000125}},
-	{"pivot_root", [archCount]uint32{155, 217, 41, 218, 0x4000009b}},
-	{"pkey_alloc", [archCount]uint32{330, 381, 289, 395, 0x4000014a}},
-	{"pkey_free", [archCount]uint32{331, 382, 290, 396, 0x4000014b}},
-	{"pkey_mprotect", [archCount]uint32{329, 380, 288, 394, 0x40000149}},
-	{"poll", [archCount]uint32{7, 168, noCall, 168, 0x40000007}},
-	{"ppoll", [archCount]uint32{271, 309, 73, 336, 0x4000010f}},
-	{"ppoll_time64", [archCount]uint32{noCall, 414, noCall, 414, noCall}},
-	{"prctl", [archCount]uint32{157, 172, 167, 172, 0x4000009d}},
-	{"pread64", [archCount]uint32{17, 180, 67, 180, 0x40000011}},
-	{"preadv", [archCount]uint32{295, 333, 69, 361, 0x40000216}},
-	{"preadv2", [archCount]uint32{327, 378, 286, 392, 0x40000222}},
-	{"prlimit64", [archCount]uint32{302, 340, 261, 369, 0x4000012e}},
-	{"process_madvise", [archCount]uint32{440, 440, 440, 440, 0x400001b8}},
-	{"process_mrelease", [archCount]uint32{448, 448, 448, 448, 0x400001c0}},
-	{"process_vm_readv", [archCount]uint32{310, 347, 270, 376, 0x4000021b}},
-	{"process_vm_writev", [archCount]uint32{311, 348, 271, 377, 0x4000021c}},
-	{"prof", [archCount]uint32{noCall, 44, noCall, noCall, noCall}},
-	{"profil", [archCount]uint32{noCall, 98, noCall, noCall, noCall}},
-	{"pselect6", [archCount]uint32{270, 308, 72, 335, 0x4000010e}},
-	{"pselect6_time64", [archCount]uint32{noCall, 413, noCall, 413, noCall}},
-	{"ptrace", [archCount]uint32{101, 26, 117, 26, 0x40000209}},
-	{"putpmsg", [archCount]uint32{182, 189, noCall, noCall, 0x400000b6}},
-	{"pwrite64", [archCount]uint32{18, 181, 68, 181, 0x40000012}},
-	{"pwritev", [archCount]uint32{296, 334, 70, 362, 0x40000217}},
-	{"pwritev2", [archCount]uint32{328, 379, 287, 393, 0x40000223}},
-	{"query_module", [archCount]uint32{178, 167, noCall, noCall, noCall}},
-	{"quotactl", [archCount]uint32{179, 131, 60, 131, 0x400000b3}},
-	{"quotactl_fd", [archCount]uint32{443, 443, 443, 443, 0x400001bb}},
-	{"read", [archCount]uint32{0, 3, 63, 3, 0x40000000}},
-	{"readahead", [archCount]uint32{187, 225, 213, 225, 0x400000bb}},
-	{"readdir", [archCount]uint32{noCall, 89, noCall, noCall, noCall}},
-	{"readlink", [archCount]uint32{89, 85, noCall, 85, 0x40000059}},
-	{"readlinkat", [archCount]uint32{267, 305, 78, 332, 0x4000010b}},
-	{"readv", [archCount]uint32{19, 145, 65, 145, 0x40000203}},
-	{"reboot", [archCount]uint32{169, 88, 142, 88, 0x400000a9}},
-	{"recv", [archCount]uint32{noCall, noCall, noCall, 291, noCall}},
-	{"recvfrom", [archCount]uint32{45, 371, 207, 292, 0x40000205}},
-	{"recvmmsg", [archCount]uint32{299, 337, 243, 365, 0x40000219}},
-	{"recvmmsg_time64", [archCount]uint32{noCall, 417, noCall, 417, noCall}},
-	{"recvmsg", [archCount]uint32{47, 372, 212, 297, 0x40000207}},
-	{"remap_file_pages", [archCount]uint32{216, 257, 234, 253, 0x400000d8}},
-	{"removexattr", [archCount]uint32{197, 235, 14, 235, 0x400000c5}},
-	{"removexattrat", [archCount]uint32{466, 466, 466, 466, 0x400001d2}},
-	{"rename", [archCount]uint32{82, 38, noCall, 38, 0x40000052}},
-	{"renameat", [archCount]uint32{264, 302, 38, 329, 0x40000108}},
-	{"renameat2", [archCount]uint32{316, 353, 276, 382, 0x4000013c}},
-	{"request_key", [archCount]uint32{249, 287, 218, 310, 0x400000f9}},
-	{"restart_syscall", [archCount]uint32{219, 0, 128, 0, 0x400000db}},
-	{"rmdir", [archCount]uint32{84, 40, noCall, 40, 0x40000054}},
-	{"rseq", [archCount]uint32{334, 386, 293, 398, 0x4000014e}},
-	{"rseq_slice_yield", [archCount]uint32{471, 471, 471, 471, 0x400001d7}},
-	{"rt_sigaction", [archCount]uint32{13, 174, 134, 174, 0x40000200}},
-	{"rt_sigpending", [archCount]uint32{127, 176, 136, 176, 0x4000020a}},
-	{"rt_sigprocmask", [archCount]uint32{14, 175, 135, 175, 0x4000000e}},
-	{"rt_sigqueueinfo", [archCount]uint32{129, 178, 138, 178, 0x4000020c}},
-	{"rt_sigreturn", [archCount]uint32{15, 173, 139, 173, 0x40000201}},
-	{"rt_sigsuspend", [archCount]uint32{130, 179, 133, 179, 0x40000082}},
-	{"rt_sigtimedwait", [archCount]uint32{128, 177, 137, 177, 0x4000020b}},
-	{"rt_sigtimedwait_time64", [archCount]uint32{noCall, 421, noCall, 421, noCall}},
-	{"rt_tgsigqueueinfo", [archCount]uint32{297, 335, 240, 363, 0x40000218}},
-	{"sched_get_priority_max", [archCount]uint32{146, 159, 125, 159, 0x40000092}},
-	{"sched_get_priority_min", [archCount]uint32{147, 160, 126, 160, 0x40000093}},
-	{"sched_getaffinity", [archCount]uint32{204, 242, 123, 242, 0x400000cc}},
-	{"sched_getattr", [archCount]uint32{315, 352, 275, 381, 0x4000013b}},
-	{"sched_getparam", [archCount]uint32{143, 155, 121, 155, 0x4000008f}},
-	{"sched_getscheduler", [archCount]uint32{145, 157, 120, 157, 0x40000091}},
-	{"sched_rr_get_interval", [archCount]uint32{148, 161, 127, 161, 0x40000094}},
-	{"sched_rr_get_interval_time64", [archCount]uint32{noCall, 423, noCall, 423, noCall}},
-	{"sched_setaffinity", [archCount]uint32{203, 241, 122, 241, 0x400000cb}},
-	{"sched_setattr", [archCount]uint32{314, 351, 274, 380, 0x4000013a}},
-	{"sched_setparam", [archCount]uint32{142, 154, 118, 154, 0x4000008e}},
-	{"sched_setscheduler", [archCount]uint32{144, 156, 119, 156, 0x40000090}},
-	{"sched_yield", [archCount]uint32{24, 158, 124, 158, 0x40000018}},
-	{"seccomp", [archCount]uint32{317, 354, 277, 383, 0x4000013d}},
-	{"security", [archCount]uint32{185, noCall, noCall, noCall, 0x400000b9}},
-	{"select", [archCount]uint32{23, 82, noCall, noCall, 0x40000017}},
-	{"semctl", [archCount]uint32{66, 394, 191, 300, 0x40000042}},
-	{"semget", [archCount]uint32{64, 393, 190, 299, 0x40000040}},
-	{"semop", [archCount]uint32{65, noCall, 193, 298, 0x40000041}},
-	{"semtimedop", [archCount]uint32{220, noCall, 192, 312, 0x400000dc}},
-	{"semtimedop_time64", [archCount]uint32{noCall, 420, noCall, 420, noCall}},
-	{"send", [archCount]uint32{noCall, noCall, noCall, 289, noCall}},
-	{"sendfile", [archCount]uint32{40, 187, 71, 187, 0x40000028}},
-	{"sendfile64", [archCount]uint32{noCall, 239, noCall, 239, noCall}},
-	{"sendmmsg", [archCount]uint32{307, 345, 269, 374, 0x4000021a}},
-	{"sendmsg", [archCount]uint32{46, 370, 211, 296, 0x40000206}},
-	{"sendto", [archCount]uint32{44, 369, 206, 290, 0x4000002c}},
-	{"set_mempolicy", [archCount]uint32{238, 276, 237, 321, 0x400000ee}},
-	{"set_mempolicy_home_node", [archCount]uint32{450, 450, 450, 450, 0x400001c2}},
-	{"set_robust_list", [archCount]uint32{273, 311, 99, 338, 0x40000212}},
-	{"set_thread_area", [archCount]uint32{205, 243, noCall, noCall, noCall}},
-	{"set_tid_address", [archCount]uint32{218, 258, 96, 256, 0x400000da}},
-	{"set_tls", [archCount]uint32{noCall, noCall, noCall, 0xf0005, noCall}},
-	{"setdomainname", [archCount]uint32{171, 121, 162, 121, 0x400000ab}},
-	{"setfsgid", [archCount]uint32{123, 139, 152, 139, 0x4000007b}},
-	{"setfsgid32", [archCount]uint32{noCall, 216, noCall, 216, noCall}},
-	{"setfsuid", [archCount]uint32{122, 138, 151, 138, 0x4000007a}},
-	{"setfsuid32", [archCount]uint32{noCall, 215, noCall, 215, noCall}},
-	{"setgid", [archCount]uint32{106, 46, 144, 46, 0x4000006a}},
-	{"setgid32", [archCount]uint32{noCall, 214, noCall, 214, noCall}},
-	{"setgroups", [archCount]uint32{116, 81, 159, 81, 0x40000074}},
-	{"setgroups32", [archCount]uint32{noCall, 206, noCall, 206, noCall}},
-	{"sethostname", [archCount]uint32{170, 74, 161, 74, 0x400000aa}},
-	{"setitimer", [archCount]uint32{38, 104, 103, 104, 0x40000026}},
-	{"setns", [archCount]uint32{308, 346, 268, 375, 0x40000134}},
-	{"setpgid", [archCount]uint32{109, 57, 154, 57, 0x4000006d}},
-	{"setpriority", [archCount]uint32{141, 97, 140, 97, 0x4000008d}},
-	{"setregid", [archCount]uint32{114, 71, 143, 71, 0x40000072}},
-	{"setregid32", [archCount]uint32{noCall, 204, noCall, 204, noCall}},
-	{"setresgid", [archCount]uint32{119, 170, 149, 170, 0x40000077}},
-	{"setresgid32", [archCount]uint32{noCall, 210, noCall, 210, noCall}},
-	{"setresuid", [archCount]uint32{117, 164, 147, 164, 0x40000075}},
-	{"setresuid32", [archCount]uint32{noCall, 208, noCall, 208, noCall}},
-	{"setreuid", [archCount]uint32{113, 70, 145, 70, 0x40000071}},
-	{"setreuid32", [archCount]uint32{noCall, 203, noCall, 203, noCall}},
-	{"setrlimit", [archCount]uint32{160, 75, 164, 75, 0x400000a0}},
-	{"setsid", [archCount]uint32{112, 66, 157, 66, 0x40000070}},
-	{"setsockopt", [archCount]uint32{54, 366, 208, 294, 0x4000021d}},
-	{"settimeofday", [archCount]uint32{164, 79, 170, 79, 0x400000a4}},
-	{"setuid", [archCount]uint32{105, 23, 146, 23, 0x40000069}},
-	{"setuid32", [archCount]uint32{noCall, 213, noCall, 213, noCall}},
-	{"setxattr", [archCount]uint32{188, 226, 5, 226, 0x400000bc}},
-	{"setxattrat", [archCount]uint32{463, 463, 463, 463, 0x400001cf}},
-	{"sgetmask", [archCount]uint32{noCall, 68, noCall, noCall, noCall}},
-	{"shmat", [archCount]uint32{30, 397, 196, 305, 0x4000001e}},
-	{"shmctl", [archCount]uint32{31, 396, 195, 308, 0x4000001f}},
-	{"shmdt", [archCount]uint32{67, 398, 197, 306, 0x40000043}},
-	{"shmget", [archCount]uint32{29, 395, 194, 307, 0x4000001d}},
-	{"shutdown", [archCount]uint32{48, 373, 210, 293, 0x40000030}},
-	{"sigaction", [archCount]uint32{noCall, 67, noCall, 67, noCall}},
-	{"sigaltstack", [archCount]uint32{131, 186, 132, 186, 0x4000020d}},
-	{"signal", [archCount]uint32{noCall, 48, noCall, noCall, noCall}},
-	{"signalfd", [archCount]uint32{282, 321, noCall, 349, 0x4000011a}},
-	{"signalfd4", [archCount]uint32{289, 327, 74, 355, 0x40000121}},
-	{"sigpending", [archCount]uint32{noCall, 73, noCall, 73, noCall}},
-	{"sigprocmask", [archCount]uint32{noCall, 126, noCall, 126, noCall}},
-	{"sigreturn", [archCount]uint32{noCall, 119, noCall, 119, noCall}},
-	{"sigsuspend", [archCount]uint32{noCall, 72, noCall, 72, noCall}},
-	{"socket", [archCount]uint32{41, 359, 198, 281, 0x40000029}},
-	{"socketcall", [archCount]uint32{noCall, 102, noCall, noCall, noCall}},
-	{"socketpair", [archCount]uint32{53, 360, 199, 288, 0x40000035}},
-	{"splice", [archCount]uint32{275, 313, 76, 340, 0x40000113}},
-	{"ssetmask", [archCount]uint32{noCall, 69, noCall, noCall, noCall}},
-	{"stat", [archCount]uint32{4, 106, noCall, 106, 0x40000004}},
-	{"stat64", [archCount]uint32{noCall, 195, noCall, 195, noCall}},
-	{"statfs", [archCount]uint32{137, 99, 43, 99, 0x40000089}},
-	{"statfs64", [archCount]uint32{noCall, 268, noCall, 266, noCall}},
-	{"statmount", [archCount]uint32{457, 457, 457, 457, 0x400001c9}},
-	{"statx", [archCount]uint32{332, 383, 291, 397, 0x4000014c}},
-	{"stime", [archCount]uint32{noCall, 25, noCall, noCall, noCall}},
-	{"stty", [archCount]uint32{noCall, 31, noCall, noCall, noCall}},
-	{"swapoff", [archCount]uint32{168, 115, 225, 115, 0x400000a8}},
-	{"swapon", [archCount]uint32{167, 87, 224, 87, 0x400000a7}},
-	{"symlink", [archCount]uint32{88, 83, noCall, 83, 0x40000058}},
-	{"symlinkat", [archCount]uint32{266, 304, 36, 331, 0x4000010a}},
-	{"sync", [archCount]uint32{162, 36, 81, 36, 0x400000a2}},
-	{"sync_file_range", [archCount]uint32{277, 314, 84, noCall, 0x40000115}},
-	{"syncfs", [archCount]uint32{306, 344, 267, 373, 0x40000132}},
-	{"sysfs", [archCount]uint32{139, 135, noCall, 135, 0x4000008b}},
-	{"sysinfo", [archCount]uint32{99, 116, 179, 116, 0x40000063}},
-	{"syslog", [archCount]uint32{103, 103, 116, 103, 0x40000067}},
-	{"tee", [archCount]uint32{276, 315, 77, 342, 0x40000114}},
-	{"tgkill", [archCount]uint32{234, 270, 131, 268, 0x400000ea}},
-	{"time", [archCount]uint32{201, 13, noCall, noCall, 0x400000c9}},
-	{"timer_create", [archCount]uint32{222, 259, 107, 257, 0x4000020e}},
-	{"timer_delete", [archCount]uint32{226, 263, 111, 261, 0x400000e2}},
-	{"timer_getoverrun", [archCount]uint32{225, 262, 109, 260, 0x400000e1}},
-	{"timer_gettime", [archCount]uint32{224, 261, 108, 259, 0x400000e0}},
-	{"timer_gettime64", [archCount]uint32{noCall, 408, noCall, 408, noCall}},
-	{"timer_settime", [archCount]uint32{223, 260, 110, 258, 0x400000df}},
-	{"timer_settime64", [archCount]uint32{noCall, 409, noCall, 409, noCall}},
-	{"timerfd_create", [archCount]uint32{283, 322, 85, 350, 0x4000011b}},
-	{"timerfd_gettime", [archCount]uint32{287, 326, 87, 354, 0x4000011f}},
-	{"timerfd_gettime64", [archCount]uint32{noCall, 410, noCall, 410, noCall}},
-	{"timerfd_settime", [archCount]uint32{286, 325, 86, 353, 0x4000011e}},
-	{"timerfd_settime64", [archCount]uint32{noCall, 411, noCall, 411, noCall}},
-	{"times", [archCount]uint32{100, 43, 153, 43, 0x40000064}},
-	{"tkill", [archCount]uint32{200, 238, 130, 238, 0x400000c8}},
-	{"truncate", [archCount]uint32{76, 92, 45, 92, 0x4000004c}},
-	{"truncate64", [archCount]uint32{noCall, 193, noCall, 193, noCall}},
-	{"tuxcall", [archCount]uint32{184, noCall, noCall, noCall, 0x400000b8}},
-	{"ugetrlimit", [archCount]uint32{noCall, 191, noCall, 191, noCall}},
-	{"ulimit", [archCount]uint32{noCall, 58, noCall, noCall, noCall}},
-	{"umask", [archCount]uint32{95, 60, 166, 60, 0x4000005f}},
-	{"umount", [archCount]uint32{noCall, 22, noCall, noCall, noCall}},
-	{"umount2", [archCount]uint32{166, 52, 39, 52, 0x400000a6}},
-	{"uname", [archCount]uint32{63, 122, 160, 122, 0x4000003f}},
-	{"unlink", [archCount]uint32{87, 10, noCall, 10, 0x40000057}},
-	{"unlinkat", [archCount]uint32{263, 301, 35, 328, 0x40000107}},
-	{"unshare", [archCount]uint32{272, 310, 97, 337, 0x40000110}},
-	{"uprobe", [archCount]uint32{336, noCall, noCall, noCall, 0x40000150}},
-	{"uretprobe", [archCount]uint32{335, noCall, noCall, noCall, 0x4000014f}},
-	{"uselib", [archCount]uint32{134, 86, noCall, 86, noCall}},
-	{"userfaultfd", [archCount]uint32{323, 374, 282, 388, 0x40000143}},
-	{"usr26", [archCount]uint32{noCall, noCall, noCall, 0xf0003, noCall}},
-	{"usr32", [archCount]uint32{noCall, noCall, noCall, 0xf0004, noCall}},
-	{"ustat", [archCount]uint32{136, 62, noCall, 62, 0x40000088}},
-	{"utime", [archCount]uint32{132, 30, noCall, noCall, 0x40000084}},
-	{"utimensat", [archCount]uint32{280, 320, 88, 348, 0x40000118}},
-	{"utimensat_time64", [archCount]uint32{noCall, 412, noCall, 412, noCall}},
-	{"utimes", [archCount]uint32{235, 271, noCall, 269, 0x400000eb}},
-	{"vfork", [archCount]uint32{58, 190, noCall, 190, 0x4000003a}},
-	{"vhangup", [archCount]uint32{153, 111, 58, 111, 0x40000099}},
-	{"vm86", [archCount]uint32{noCall, 166, noCall, noCall, noCall}},
-	{"vm86old", [archCount]uint32{noCall, 113, noCall, noCall, noCall}},
-	{"vmsplice", [archCount]uint32{278, 316, 75, 343, 0x40000214}},
-	{"vserver", [archCount]uint32{236, 273, noCall, 313, noCall}},
-	{"wait4", [archCount]uint32{61, 114, 260, 114, 0x4000003d}},
-	{"waitid", [archCount]uint32{247, 284, 95, 280, 0x40000211}},
-	{"waitpid", [archCount]uint32{noCall, 7, noCall, noCall, noCall}},
-	{"write", [archCount]uint32{1, 4, 64, 4, 0x40000001}},
-	{"writev", [archCount]uint32{20, 146, 66, 146, 0x40000204}},
+	{0, [archCount]uint16{noCall, 140, noCall, 140, noCall}},                  // _llseek
+	{7, [archCount]uint16{noCall, 142, noCall, 142, noCall}},                  // _newselect
+	{17, [archCount]uint16{156, 149, noCall, 149, noCall}},                    // _sysctl
+	{24, [archCount]uint16{43, noCall, 202, 285, 43}},                         // accept
+	{30, [archCount]uint16{288, 364, 242, 366, 288}},                          // accept4
+	{37, [archCount]uint16{21, 33, noCall, 33, 21}},                           // access
+	{43, [archCount]uint16{163, 51, 89, 51, 163}},                             // acct
+	{47, [archCount]uint16{248, 286, 217, 309, 248}},                          // add_key
+	{54, [archCount]uint16{159, 124, 171, 124, 159}},                          // adjtimex
+	{62, [archCount]uint16{183, 137, noCall, noCall, 183}},                    // afs_syscall
+	{73, [archCount]uint16{37, 27, noCall, noCall, 37}},                       // alarm
+	{78, [archCount]uint16{158, 384, noCall, noCall, 158}},                    // arch_prctl
+	{88, [archCount]uint16{noCall, noCall, noCall, 270, noCall}},              // arm_fadvise64_64
+	{104, [archCount]uint16{noCall, noCall, noCall, 341, noCall}},             // arm_sync_file_range
+	{123, [archCount]uint16{noCall, 134, noCall, 134, noCall}},                // bdflush
+	{130, [archCount]uint16{49, 361, 200, 282, 49}},                           // bind
+	{134, [archCount]uint16{321, 357, 280, 386, 321}},                         // bpf
+	{137, [archCount]uint16{noCall, 17, noCall, noCall, noCall}},              // break
+	{142, [archCount]uint16{noCall, noCall, noCall, armPrivate + 1, noCall}},  // breakpoint
+	{152, [archCount]uint16{12, 45, 214, 45, 12}},                             // brk
+	{155, [archCount]uint16{noCall, noCall, noCall, armPrivate + 2, noCall}},  // cacheflush
+	{165, [archCount]uint16{451, 451, 451, 451, 451}},                         // cachestat
+	{174, [archCount]uint16{125, 184, 90, 184, 125}},                          // capget
+	{180, [archCount]uint16{126, 185, 91, 185, 126}},                          // capset
+	{186, [archCount]uint16{80, 12, 49, 12, 80}},                              // chdir
+	{191, [archCount]uint16{90, 15, noCall, 15, 90}},                          // chmod
+	{196, [archCount]uint16{92, 182, noCall, 182, 92}},                        // chown
+	{201, [archCount]uint16{noCall, 212, noCall, 212, noCall}},                // chown32
+	{208, [archCount]uint16{161, 61, 51, 61, 161}},                            // chroot
+	{214, [archCount]uint16{305, 343, 266, 372, 305}},                         // clock_adjtime
+	{227, [archCount]uint16{noCall, 405, noCall, 405, noCall}},                // clock_adjtime64
+	{242, [archCount]uint16{229, 266, 114, 264, 229}},                         // clock_getres
+	{254, [archCount]uint16{noCall, 406, noCall, 406, noCall}},                // clock_getres_time64
+	{273, [archCount]uint16{228, 265, 113, 263, 228}},                         // clock_gettime
+	{286, [archCount]uint16{noCall, 403, noCall, 403, noCall}},                // clock_gettime64
+	{301, [archCount]uint16{230, 267, 115, 265, 230}},                         // clock_nanosleep
+	{316, [archCount]uint16{noCall, 407, noCall, 407, noCall}},                // clock_nanosleep_time64
+	{338, [archCount]uint16{227, 264, 112, 262, 227}},                         // clock_settime
+	{351, [archCount]uint16{noCall, 404, noCall, 404, noCall}},                // clock_settime64
+	{366, [archCount]uint16{56, 120, 220, 120, 56}},                           // clone
+	{371, [archCount]uint16{435, 435, 435, 435, 435}},                         // clone3
+	{377, [archCount]uint16{3, 6, 57, 6, 3}},                                  // close
+	{382, [archCount]uint16{436, 436, 436, 436, 436}},                         // close_range
+	{393, [archCount]uint16{42, 362, 203, 283, 42}},                           // connect
+	{400, [archCount]uint16{326, 377, 285, 391, 326}},                         // copy_file_range
+	{415, [archCount]uint16{85, 8, noCall, 8, 85}},                            // creat
+	{420, [archCount]uint16{174, 127, noCall, noCall, noCall}},                // create_module
+	{433, [archCount]uint16{176, 129, 106, 129, 176}},                         // delete_module
+	{446, [archCount]uint16{32, 41, 23, 41, 32}},                              // dup
+	{449, [archCount]uint16{33, 63, noCall, 63, 33}},                          // dup2
+	{453, [archCount]uint16{292, 330, 24, 358, 292}},                          // dup3
+	{457, [archCount]uint16{213, 254, noCall, 250, 213}},                      // epoll_create
+	{469, [archCount]uint16{291, 329, 20, 357, 291}},                          // epoll_create1
+	{482, [archCount]uint16{233, 255, 21, 251, 233}},                          // epoll_ctl
+	{491, [archCount]uint16{214, noCall, noCall, noCall, noCall}},             // epoll_ctl_old
+	{504, [archCount]uint16{281, 319, 22, 346, 281}},                          // epoll_pwait
+	{515, [archCount]uint16{441, 441, 441, 441, 441}},                         // epoll_pwait2
+	{527, [archCount]uint16{232, 256, noCall, 252, 232}},                      // epoll_wait
+	{537, [archCount]uint16{215, noCall, noCall, noCall, noCall}},             // epoll_wait_old
+	{551, [archCount]uint16{284, 323, noCall, 351, 284}},                      // eventfd
+	{558, [archCount]uint16{290, 328, 19, 356, 290}},                          // eventfd2
+	{566, [archCount]uint16{59, 11, 221, 11, 520}},                            // execve
+	{572, [archCount]uint16{322, 358, 281, 387, 545}},                         // execveat
+	{580, [archCount]uint16{60, 1, 93, 1, 60}},                                // exit
+	{584, [archCount]uint16{231, 252, 94, 248, 231}},                          // exit_group
+	{594, [archCount]uint16{269, 307, 48, 334, 269}},                          // faccessat
+	{603, [archCount]uint16{439, 439, 439, 439, 439}},                         // faccessat2
+	{613, [archCount]uint16{221, 250, 223, noCall, 221}},                      // fadvise64
+	{622, [archCount]uint16{noCall, 272, noCall, noCall, noCall}},             // fadvise64_64
+	{634, [archCount]uint16{285, 324, 47, 352, 285}},                          // fallocate
+	{643, [archCount]uint16{300, 338, 262, 367, 300}},                         // fanotify_init
+	{656, [archCount]uint16{301, 339, 263, 368, 301}},                         // fanotify_mark
+	{669, [archCount]uint16{81, 133, 50, 133, 81}},                            // fchdir
+	{675, [archCount]uint16{91, 94, 52, 94, 91}},                              // fchmod
+	{681, [archCount]uint16{268, 306, 53, 333, 268}},                          // fchmodat
+	{689, [archCount]uint16{452, 452, 452, 452, 452}},                         // fchmodat2
+	{698, [archCount]uint16{93, 95, 55, 95, 93}},                              // fchown
+	{704, [archCount]uint16{noCall, 207, noCall, 207, noCall}},                // fchown32
+	{712, [archCount]uint16{260, 298, 54, 325, 260}},                          // fchownat
+	{720, [archCount]uint16{72, 55, 25, 55, 72}},                              // fcntl
+	{725, [archCount]uint16{noCall, 221, noCall, 221, noCall}},                // fcntl64
+	{732, [archCount]uint16{75, 148, 83, 148, 75}},                            // fdatasync
+	{741, [archCount]uint16{193, 231, 10, 231, 193}},                          // fgetxattr
+	{750, [archCount]uint16{468, 468, 468, 468, 468}},                         // file_getattr
+	{762, [archCount]uint16{469, 469, 469, 469, 469}},                         // file_setattr
+	{774, [archCount]uint16{313, 350, 273, 379, 313}},                         // finit_module
+	{786, [archCount]uint16{196, 234, 13, 234, 196}},                          // flistxattr
+	{796, [archCount]uint16{73, 143, 32, 143, 73}},                            // flock
+	{801, [archCount]uint16{57, 2, noCall, 2, 57}},                            // fork
+	{805, [archCount]uint16{199, 237, 16, 237, 199}},                          // fremovexattr
+	{817, [archCount]uint16{431, 431, 431, 431, 431}},                         // fsconfig
+	{825, [archCount]uint16{190, 228, 7, 228, 190}},                           // fsetxattr
+	{834, [archCount]uint16{432, 432, 432, 432, 432}},                         // fsmount
+	{841, [archCount]uint16{430, 430, 430, 430, 430}},                         // fsopen
+	{847, [archCount]uint16{433, 433, 433, 433, 433}},                         // fspick
+	{853, [archCount]uint16{5, 108, 80, 108, 5}},                              // fstat
+	{858, [archCount]uint16{noCall, 197, noCall, 197, noCall}},                // fstat64
+	{865, [archCount]uint16{noCall, 300, noCall, 327, noCall}},                // fstatat64
+	{874, [archCount]uint16{138, 100, 44, 100, 138}},                          // fstatfs
+	{881, [archCount]uint16{noCall, 269, noCall, 267, noCall}},                // fstatfs64
+	{890, [archCount]uint16{74, 118, 82, 118, 74}},                            // fsync
+	{895, [archCount]uint16{noCall, 35, noCall, noCall, noCall}},              // ftime
+	{900, [archCount]uint16{77, 93, 46, 93, 77}},                              // ftruncate
+	{909, [archCount]uint16{noCall, 194, noCall, 194, noCall}},                // ftruncate64
+	{920, [archCount]uint16{202, 240, 98, 240, 202}},                          // futex
+	{925, [archCount]uint16{456, 456, 456, 456, 456}},                         // futex_requeue
+	{938, [archCount]uint16{noCall, 422, noCall, 422, noCall}},                // futex_time64
+	{950, [archCount]uint16{455, 455, 455, 455, 455}},                         // futex_wait
+	{960, [archCount]uint16{449, 449, 449, 449, 449}},                         // futex_waitv
+	{971, [archCount]uint16{454, 454, 454, 454, 454}},                         // futex_wake
+	{981, [archCount]uint16{261, 299, noCall, 326, 261}},                      // futimesat
+	{990, [archCount]uint16{177, 130, noCall, noCall, noCall}},                // get_kernel_syms
+	{1005, [archCount]uint16{239, 275, 236, 320, 239}},                        // get_mempolicy
+	{1018, [archCount]uint16{274, 312, 100, 339, 531}},                        // get_robust_list
+	{1033, [archCount]uint16{211, 244, noCall, noCall, noCall}},               // get_thread_area
+	{1048, [archCount]uint16{noCall, noCall, noCall, armPrivate + 6, noCall}}, // get_tls
+	{1055, [archCount]uint16{309, 318, 168, 345, 309}},                        // getcpu
+	{1061, [archCount]uint16{79, 183, 17, 183, 79}},                           // getcwd
+	{1067, [archCount]uint16{78, 141, noCall, 141, 78}},                       // getdents
+	{1075, [archCount]uint16{217, 220, 61, 217, 217}},                         // getdents64
+	{1085, [archCount]uint16{108, 50, 177, 50, 108}},                          // getegid
+	{1092, [archCount]uint16{noCall, 202, noCall, 202, noCall}},               // getegid32
+	{1101, [archCount]uint16{107, 49, 175, 49, 107}},                          // geteuid
+	{1108, [archCount]uint16{noCall, 201, noCall, 201, noCall}},               // geteuid32
+	{1117, [archCount]uint16{104, 47, 176, 47, 104}},                          // getgid
+	{1123, [archCount]uint16{noCall, 200, noCall, 200, noCall}},               // getgid32
+	{1131, [archCount]uint16{115, 80, 158, 80, 115}},                          // getgroups
+	{1140, [archCount]uint16{noCall, 205, noCall, 205, noCall}},               // getgroups32
+	{1151, [archCount]uint16{36, 105, 102, 105, 36}},                          // getitimer
+	{1160, [archCount]uint16{52, 368, 205, 287, 52}},                          // getpeername
+	{1171, [archCount]uint16{121, 132, 155, 132, 121}},                        // getpgid
+	{1178, [archCount]uint16{111, 65, noCall, 65, 111}},                       // getpgrp
+	{1185, [archCount]uint16{39, 20, 172, 20, 39}},                            // getpid
+	{1191, [archCount]uint16{181, 188, noCall, noCall, 181}},                  // getpmsg
+	{1198, [archCount]uint16{110, 64, 173, 64, 110}},                          // getppid
+	{1205, [archCount]uint16{140, 96, 141, 96, 140}},                          // getpriority
+	{1216, [archCount]uint16{318, 355, 278, 384, 318}},                        // getrandom
+	{1225, [archCount]uint16{120, 171, 150, 171, 120}},                        // getresgid
+	{1234, [archCount]uint16{noCall, 211, noCall, 211, noCall}},               // getresgid32
+	{1245, [archCount]uint16{118, 165, 148, 165, 118}},                        // getresuid
+	{1254, [archCount]uint16{noCall, 209, noCall, 209, noCall}},               // getresuid32
+	{1265, [archCount]uint16{97, 76, 163, noCall, 97}},                        // getrlimit
+	{1274, [archCount]uint16{98, 77, 165, 77, 98}},                            // getrusage
+	{1283, [archCount]uint16{124, 147, 156, 147, 124}},                        // getsid
+	{1289, [archCount]uint16{51, 367, 204, 286, 51}},                          // getsockname
+	{1300, [archCount]uint16{55, 365, 209, 295, 542}},                         // getsockopt
+	{1310, [archCount]uint16{186, 224, 178, 224, 186}},                        // gettid
+	{1316, [archCount]uint16{96, 78, 169, 78, 96}},                            // gettimeofday
+	{1328, [archCount]uint16{102, 24, 174, 24, 102}},                          // getuid
+	{1334, [archCount]uint16{noCall, 199, noCall, 199, noCall}},               // getuid32
+	{1342, [archCount]uint16{191, 229, 8, 229, 191}},                          // getxattr
+	{1350, [archCount]uint16{464, 464, 464, 464, 464}},                        // getxattrat
+	{1360, [archCount]uint16{noCall, 32, noCall, noCall, noCall}},             // gtty
+	{1364, [archCount]uint16{noCall, 112, noCall, noCall, noCall}},            // idle
+	{1368, [archCount]uint16{175, 128, 105, 128, 175}},                        // init_module
+	{1379, [archCount]uint16{254, 292, 27, 317, 254}},                         // inotify_add_watch
+	{1396, [archCount]uint16{253, 291, noCall, 316, 253}},                     // inotify_init
+	{1408, [archCount]uint16{294, 332, 26, 360, 294}},                         // inotify_init1
+	{1421, [archCount]uint16{255, 293, 28, 318, 255}},                         // inotify_rm_watch
+	{1437, [archCount]uint16{210, 249, 3, 247, 210}},                          // io_cancel
+	{1446, [archCount]uint16{207, 246, 1, 244, 207}},                          // io_destroy
+	{1456, [archCount]uint16{208, 247, 4, 245, 208}},                          // io_getevents
+	{1468, [archCount]uint16{333, 385, 292, 399, 333}},                        // io_pgetevents
+	{1481, [archCount]uint16{noCall, 416, noCall, 416, noCall}},               // io_pgetevents_time64
+	{1501, [archCount]uint16{206, 245, 0, 243, 543}},                          // io_setup
+	{1509, [archCount]uint16{209, 248, 2, 246, 544}},                          // io_submit
+	{1518, [archCount]uint16{426, 426, 426, 426, 426}},                        // io_uring_enter
+	{1532, [archCount]uint16{427, 427, 427, 427, 427}},                        // io_uring_register
+	{1549, [archCount]uint16{425, 425, 425, 425, 425}},                        // io_uring_setup
+	{1563, [archCount]uint16{16, 54, 29, 54, 514}},                            // ioctl
+	{1568, [archCount]uint16{173, 101, noCall, noCall, 173}},                  // ioperm
+	{1574, [archCount]uint16{172, 110, noCall, noCall, 172}},                  // iopl
+	{1578, [archCount]uint16{252, 290, 31, 315, 252}},                         // ioprio_get
+	{1588, [archCount]uint16{251, 289, 30, 314, 251}},                         // ioprio_set
+	{1598, [archCount]uint16{noCall, 117, noCall, noCall, noCall}},            // ipc
+	{1601, [archCount]uint16{312, 349, 272, 378, 312}},                        // kcmp
+	{1605, [archCount]uint16{320, noCall, 294, 401, 320}},                     // kexec_file_load
+	{1620, [archCount]uint16{246, 283, 104, 347, 528}},                        // kexec_load
+	{1630, [archCount]uint16{250, 288, 219, 311, 250}},                        // keyctl
+	{1636, [archCount]uint16{62, 37, 129, 37, 62}},                            // kill
+	{1640, [archCount]uint16{445, 445, 445, 445, 445}},                        // landlock_add_rule
+	{1657, [archCount]uint16{444, 444, 444, 444, 444}},                        // landlock_create_ruleset
+	{1680, [archCount]uint16{446, 446, 446, 446, 446}},                        // landlock_restrict_self
+	{1702, [archCount]uint16{94, 16, noCall, 16, 94}},                         // lchown
+	{1708, [archCount]uint16{noCall, 198, noCall, 198, noCall}},               // lchown32
+	{1716, [archCount]uint16{192, 230, 9, 230, 192}},                          // lgetxattr
+	{1725, [archCount]uint16{86, 9, noCall, 9, 86}},                           // link
+	{1729, [archCount]uint16{265, 303, 37, 330, 265}},                         // linkat
+	{1735, [archCount]uint16{50, 363, 201, 284, 50}},                          // listen
+	{1741, [archCount]uint16{458, 458, 458, 458, 458}},                        // listmount
+	{1750, [archCount]uint16{470, 470, 470, 470, 470}},                        // listns
+	{1756, [archCount]uint16{194, 232, 11, 232, 194}},                         // listxattr
+	{1765, [archCount]uint16{465, 465, 465, 465, 465}},                        // listxattrat
+	{1776, [archCount]uint16{195, 233, 12, 233, 195}},                         // llistxattr
+	{1786, [archCount]uint16{noCall, 53, noCall, noCall, noCall}},             // lock
+	{1790, [archCount]uint16{212, 253, 18, 249, 212}},                         // lookup_dcookie
+	{1804, [archCount]uint16{198, 236, 15, 236, 198}},                         // lremovexattr
+	{1816, [archCount]uint16{8, 19, 62, 19, 8}},                               // lseek
+	{1821, [archCount]uint16{189, 227, 6, 227, 189}},                          // lsetxattr
+	{1830, [archCount]uint16{459, 459, 459, 459, 459}},                        // lsm_get_self_attr
+	{1847, [archCount]uint16{461, 461, 461, 461, 461}},                        // lsm_list_modules
+	{1863, [archCount]uint16{460, 460, 460, 460, 460}},                        // lsm_set_self_attr
+	{1880, [archCount]uint16{6, 107, noCall, 107, 6}},                         // lstat
+	{1885, [archCount]uint16{noCall, 196, noCall, 196, noCall}},               // lstat64
+	{1892, [archCount]uint16{28, 219, 233, 220, 28}},                          // madvise
+	{1899, [archCount]uint16{453, 453, 453, 453, 453}},                        // map_shadow_stack
+	{1915, [archCount]uint16{237, 274, 235, 319, 237}},                        // mbind
+	{1920, [archCount]uint16{324, 375, 283, 389, 324}},                        // membarrier
+	{1930, [archCount]uint16{319, 356, 279, 385, 319}},                        // memfd_create
+	{1942, [archCount]uint16{447, 447, 447, noCall, 447}},                     // memfd_secret
+	{1954, [archCount]uint16{256, 294, 238, 400, 256}},                        // migrate_pages
+	{1967, [archCount]uint16{27, 218, 232, 219, 27}},                          // mincore
+	{1974, [archCount]uint16{83, 39, noCall, 39, 83}},                         // mkdir
+	{1979, [archCount]uint16{258, 296, 34, 323, 258}},                         // mkdirat
+	{1986, [archCount]uint16{133, 14, noCall, 14, 133}},                       // mknod
+	{1991, [archCount]uint16{259, 297, 33, 324, 259}},                         // mknodat
+	{1998, [archCount]uint16{149, 150, 228, 150, 149}},                        // mlock
+	{2003, [archCount]uint16{325, 376, 284, 390, 325}},                        // mlock2
+	{2009, [archCount]uint16{151, 152, 230, 152, 151}},                        // mlockall
+	{2017, [archCount]uint16{9, 90, 222, noCall, 9}},                          // mmap
+	{2021, [archCount]uint16{noCall, 192, noCall, 192, noCall}},               // mmap2
+	{2026, [archCount]uint16{154, 123, noCall, noCall, 154}},                  // modify_ldt
+	{2036, [archCount]uint16{165, 21, 40, 21, 165}},                           // mount
+	{2041, [archCount]uint16{442, 442, 442, 442, 442}},                        // mount_setattr
+	{2054, [archCount]uint16{429, 429, 429, 429, 429}},                        // move_mount
+	{2064, [archCount]uint16{279, 317, 239, 344, 533}},                        // move_pages
+	{2074, [archCount]uint16{10, 125, 226, 125, 10}},                          // mprotect
+	{2082, [archCount]uint16{noCall, 56, noCall, noCall, noCall}},             // mpx
+	{2085, [archCount]uint16{245, 282, 185, 279, 245}},                        // mq_getsetattr
+	{2098, [archCount]uint16{244, 281, 184, 278, 527}},                        // mq_notify
+	{2107, [archCount]uint16{240, 277, 180, 274, 240}},                        // mq_open
+	{2114, [archCount]uint16{243, 280, 183, 277, 243}},                        // mq_timedreceive
+	{2129, [archCount]uint16{noCall, 419, noCall, 419, noCall}},               // mq_timedreceive_time64
+	{2151, [archCount]uint16{242, 279, 182, 276, 242}},                        // mq_timedsend
+	{2163, [archCount]uint16{noCall, 418, noCall, 418, noCall}},               // mq_timedsend_time64
+	{2182, [archCount]uint16{241, 278, 181, 275, 241}},                        // mq_unlink
+	{2191, [archCount]uint16{25, 163, 216, 163, 25}},                          // mremap
+	{2197, [archCount]uint16{462, 462, 462, 462, 462}},                        // mseal
+	{2202, [archCount]uint16{71, 402, 187, 304, 71}},                          // msgctl
+	{2208, [archCount]uint16{68, 399, 186, 303, 68}},                          // msgget
+	{2214, [archCount]uint16{70, 401, 188, 302, 70}},                          // msgrcv
+	{2220, [archCount]uint16{69, 400, 189, 301, 69}},                          // msgsnd
+	{2226, [archCount]uint16{26, 144, 227, 144, 26}},                          // msync
+	{2231, [archCount]uint16{150, 151, 229, 151, 150}},                        // munlock
+	{2238, [archCount]uint16{152, 153, 231, 153, 152}},                        // munlockall
+	{2248, [archCount]uint16{11, 91, 215, 91, 11}},                            // munmap
+	{2254, [archCount]uint16{303, 341, 264, 370, 303}},                        // name_to_handle_at
+	{2271, [archCount]uint16{35, 162, 101, 162, 35}},                          // nanosleep
+	{2280, [archCount]uint16{262, noCall, 79, noCall, 262}},                   // newfstatat
+	{2290, [archCount]uint16{180, 169, 42, 169, noCall}},                      // nfsservctl
+	{2300, [archCount]uint16{noCall, 34, noCall, 34, noCall}},                 // nice
+	{2304, [archCount]uint16{noCall, 28, noCall, noCall, noCall}},             // oldfstat
+	{2312, [archCount]uint16{noCall, 84, noCall, noCall, noCall}},             // oldlstat
+	{2320, [archCount]uint16{noCall, 59, noCall, noCall, noCall}},             // oldolduname
+	{2331, [archCount]uint16{noCall, 18, noCall, noCall, noCall}},             // oldstat
+	{2338, [archCount]uint16{noCall, 109, noCall, noCall, noCall}},            // olduname
+	{2346, [archCount]uint16{2, 5, noCall, 5, 2}},                             // open
+	{2350, [archCount]uint16{304, 342, 265, 371, 304}},                        // open_by_handle_at
+	{2367, [archCount]uint16{428, 428, 428, 428, 428}},                        // open_tree
+	{2376, [archCount]uint16{467, 467, 467, 467, 467}},                        // open_tree_attr
+	{2390, [archCount]uint16{257, 295, 56, 322, 257}},                         // openat
+	{2396, [archCount]uint16{437, 437, 437, 437, 437}},                        // openat2
+	{2403, [archCount]uint16{34, 29, noCall, 29, 34}},                         // pause
+	{2408, [archCount]uint16{noCall, noCall, noCall, 271, noCall}},            // pciconfig_iobase
+	{2424, [archCount]uint16{noCall, noCall, noCall, 272, noCall}},            // pciconfig_read
+	{2438, [archCount]uint16{noCall, noCall, noCall, 273, noCall}},            // pciconfig_write
+	{2453, [archCount]uint16{298, 336, 241, 364, 298}},                        // perf_event_open
+	{2468, [archCount]uint16{135, 136, 92, 136, 135}},                         // personality
+	{2479, [archCount]uint16{438, 438, 438, 438, 438}},                        // pidfd_getfd
+	{2490, [archCount]uint16{434, 434, 434, 434, 434}},                        // pidfd_open
+	{2500, [archCount]uint16{424, 424, 424, 424, 424}},                        // pidfd_send_signal
+	{2517, [archCount]uint16{22, 42, noCall, 42, 22}},                         // pipe
+	{2521, [archCount]uint16{293, 331, 59, 359, 293}},                         // pipe2
+	{2526, [archCount]uint16{155, 217, 41, 218, 155}},                         // pivot_root
+	{2536, [archCount]uint16{330, 381, 289, 395, 330}},                        // pkey_alloc
+	{2546, [archCount]uint16{331, 382, 290, 396, 331}},                        // pkey_free
+	{2555, [archCount]uint16{329, 380, 288, 394, 329}},                        // pkey_mprotect
+	{2568, [archCount]uint16{7, 168, noCall, 168, 7}},                         // poll
+	{2572, [archCount]uint16{271, 309, 73, 336, 271}},                         // ppoll
+	{2577, [archCount]uint16{noCall, 414, noCall, 414, noCall}},               // ppoll_time64
+	{2589, [archCount]uint16{157, 172, 167, 172, 157}},                        // prctl
+	{2594, [archCount]uint16{17, 180, 67, 180, 17}},                           // pread64
+	{2601, [archCount]uint16{295, 333, 69, 361, 534}},                         // preadv
+	{2607, [archCount]uint16{327, 378, 286, 392, 546}},                        // preadv2
+	{2614, [archCount]uint16{302, 340, 261, 369, 302}},                        // prlimit64
+	{2623, [archCount]uint16{440, 440, 440, 440, 440}},                        // process_madvise
+	{2638, [archCount]uint16{448, 448, 448, 448, 448}},                        // process_mrelease
+	{2654, [archCount]uint16{310, 347, 270, 376, 539}},                        // process_vm_readv
+	{2670, [archCount]uint16{311, 348, 271, 377, 540}},                        // process_vm_writev
+	{2687, [archCount]uint16{noCall, 44, noCall, noCall, noCall}},             // prof
+	{2691, [archCount]uint16{noCall, 98, noCall, noCall, noCall}},             // profil
+	{2697, [archCount]uint16{270, 308, 72, 335, 270}},                         // pselect6
+	{2705, [archCount]uint16{noCall, 413, noCall, 413, noCall}},               // pselect6_time64
+	{2720, [archCount]uint16{101, 26, 117, 26, 521}},                          // ptrace
+	{2726, [archCount]uint16{182, 189, noCall, noCall, 182}},                  // putpmsg
+	{2733, [archCount]uint16{18, 181, 68, 181, 18}},                           // pwrite64
+	{2741, [archCount]uint16{296, 334, 70, 362, 535}},                         // pwritev
+	{2748, [archCount]uint16{328, 379, 287, 393, 547}},                        // pwritev2
+	{2756, [archCount]uint16{178, 167, noCall, noCall, noCall}},               // query_module
+	{2768, [archCount]uint16{179, 131, 60, 131, 179}},                         // quotactl
+	{2776, [archCount]uint16{443, 443, 443, 443, 443}},                        // quotactl_fd
+	{2787, [archCount]uint16{0, 3, 63, 3, 0}},                                 // read
+	{2791, [archCount]uint16{187, 225, 213, 225, 187}},                        // readahead
+	{2800, [archCount]uint16{noCall, 89, noCall, noCall, noCall}},             // readdir
+	{2807, [archCount]uint16{89, 85, noCall, 85, 89}},                         // readlink
+	{2815, [archCount]uint16{267, 305, 78, 332, 267}},                         // readlinkat
+	{2825, [archCount]uint16{19, 145, 65, 145, 515}},                          // readv
+	{2830, [archCount]uint16{169, 88, 142, 88, 169}},                          // reboot
+	{2836, [archCount]uint16{noCall, noCall, noCall, 291, noCall}},            // recv
+	{2840, [archCount]uint16{45, 371, 207, 292, 517}},                         // recvfrom
+	{2848, [archCount]uint16{299, 337, 243, 365, 537}},                        // recvmmsg
+	{2856, [archCount]uint16{noCall, 417, noCall, 417, noCall}},               // recvmmsg_time64
+	{2871, [archCount]uint16{47, 372, 212, 297, 519}},                         // recvmsg
+	{2878, [archCount]uint16{216, 257, 234, 253, 216}},                        // remap_file_pages
+	{2894, [archCount]uint16{197, 235, 14, 235, 197}},                         // removexattr
+	{2905, [archCount]uint16{466, 466, 466, 466, 466}},                        // removexattrat
+	{2918, [archCount]uint16{82, 38, noCall, 38, 82}},                         // rename
+	{2924, [archCount]uint16{264, 302, 38, 329, 264}},                         // renameat
+	{2932, [archCount]uint16{316, 353, 276, 382, 316}},                        // renameat2
+	{2941, [archCount]uint16{249, 287, 218, 310, 249}},                        // request_key
+	{2952, [archCount]uint16{219, 0, 128, 0, 219}},                            // restart_syscall
+	{2967, [archCount]uint16{84, 40, noCall, 40, 84}},                         // rmdir
+	{2972, [archCount]uint16{334, 386, 293, 398, 334}},                        // rseq
+	{2976, [archCount]uint16{471, 471, 471, 471, 471}},                        // rseq_slice_yield
+	{2992, [archCount]uint16{13, 174, 134, 174, 512}},                         // rt_sigaction
+	{3004, [archCount]uint16{127, 176, 136, 176, 522}},                        // rt_sigpending
+	{3017, [archCount]uint16{14, 175, 135, 175, 14}},                          // rt_sigprocmask
+	{3031, [archCount]uint16{129, 178, 138, 178, 524}},                        // rt_sigqueueinfo
+	{3046, [archCount]uint16{15, 173, 139, 173, 513}},                         // rt_sigreturn
+	{3058, [archCount]uint16{130, 179, 133, 179, 130}},                        // rt_sigsuspend
+	{3071, [archCount]uint16{128, 177, 137, 177, 523}},                        // rt_sigtimedwait
+	{3086, [archCount]uint16{noCall, 421, noCall, 421, noCall}},               // rt_sigtimedwait_time64
+	{3108, [archCount]uint16{297, 335, 240, 363, 536}},                        // rt_tgsigqueueinfo
+	{3125, [archCount]uint16{146, 159, 125, 159, 146}},                        // sched_get_priority_max
+	{3147, [archCount]uint16{147, 160, 126, 160, 147}},                        // sched_get_priority_min
+	{3169, [archCount]uint16{204, 242, 123, 242, 204}},                        // sched_getaffinity
+	{3186, [archCount]uint16{315, 352, 275, 381, 315}},                        // sched_getattr
+	{3199, [archCount]uint16{143, 155, 121, 155, 143}},                        // sched_getparam
+	{3213, [archCount]uint16{145, 157, 120, 157, 145}},                        // sched_getscheduler
+	{3231, [archCount]uint16{148, 161, 127, 161, 148}},                        // sched_rr_get_interval
+	{3252, [archCount]uint16{noCall, 423, noCall, 423, noCall}},               // sched_rr_get_interval_time64
+	{3280, [archCount]uint16{203, 241, 122, 241, 203}},                        // sched_setaffinity
+	{3297, [archCount]uint16{314, 351, 274, 380, 314}},                        // sched_setattr
+	{3310, [archCount]uint16{142, 154, 118, 154, 142}},                        // sched_setparam
+	{3324, [archCount]uint16{144, 156, 119, 156, 144}},                        // sched_setscheduler
+	{3342, [archCount]uint16{24, 158, 124, 158, 24}},                          // sched_yield
+	{3353, [archCount]uint16{317, 354, 277, 383, 317}},                        // seccomp
+	{3360, [archCount]uint16{185, noCall, noCall, noCall, 185}},               // security
+	{3368, [archCount]uint16{23, 82, noCall, noCall, 23}},                     // select
+	{3374, [archCount]uint16{66, 394, 191, 300, 66}},                          // semctl
+	{3380, [archCount]uint16{64, 393, 190, 299, 64}},                          // semget
+	{3386, [archCount]uint16{65, noCall, 193, 298, 65}},                       // semop
+	{3391, [archCount]uint16{220, noCall, 192, 312, 220}},                     // semtimedop
+	{3401, [archCount]uint16{noCall, 420, noCall, 420, noCall}},               // semtimedop_time64
+	{3418, [archCount]uint16{noCall, noCall, noCall, 289, noCall}},            // send
+	{3422, [archCount]uint16{40, 187, 71, 187, 40}},                           // sendfile
+	{3430, [archCount]uint16{noCall, 239, noCall, 239, noCall}},               // sendfile64
+	{3440, [archCount]uint16{307, 345, 269, 374, 538}},                        // sendmmsg
+	{3448, [archCount]uint16{46, 370, 211, 296, 518}},                         // sendmsg
+	{3455, [archCount]uint16{44, 369, 206, 290, 44}},                          // sendto
+	{3461, [archCount]uint16{238, 276, 237, 321, 238}},                        // set_mempolicy
+	{3474, [archCount]uint16{450, 450, 450, 450, 450}},                        // set_mempolicy_home_node
+	{3497, [archCount]uint16{273, 311, 99, 338, 530}},                         // set_robust_list
+	{3512, [archCount]uint16{205, 243, noCall, noCall, noCall}},               // set_thread_area
+	{3527, [archCount]uint16{218, 258, 96, 256, 218}},                         // set_tid_address
+	{3542, [archCount]uint16{noCall, noCall, noCall, armPrivate + 5, noCall}}, // set_tls
+	{3549, [archCount]uint16{171, 121, 162, 121, 171}},                        // setdomainname
+	{3562, [archCount]uint16{123, 139, 152, 139, 123}},                        // setfsgid
+	{3570, [archCount]uint16{noCall, 216, noCall, 216, noCall}},               // setfsgid32
+	{3580, [archCount]uint16{122, 138, 151, 138, 122}},                        // setfsuid
+	{3588, [archCount]uint16{noCall, 215, noCall, 215, noCall}},               // setfsuid32
+	{3598, [archCount]uint16{106, 46, 144, 46, 106}},                          // setgid
+	{3604, [archCount]uint16{noCall, 214, noCall, 214, noCall}},               // setgid32
+	{3612, [archCount]uint16{116, 81, 159, 81, 116}},                          // setgroups
+	{3621, [archCount]uint16{noCall, 206, noCall, 206, noCall}},               // setgroups32
+	{3632, [archCount]uint16{170, 74, 161, 74, 170}},                          // sethostname
+	{3643, [archCount]uint16{38, 104, 103, 104, 38}},                          // setitimer
+	{3652, [archCount]uint16{308, 346, 268, 375, 308}},                        // setns
+	{3657, [archCount]uint16{109, 57, 154, 57, 109}},                          // setpgid
+	{3664, [archCount]uint16{141, 97, 140, 97, 141}},                          // setpriority
+	{3675, [archCount]uint16{114, 71, 143, 71, 114}},                          // setregid
+	{3683, [archCount]uint16{noCall, 204, noCall, 204, noCall}},               // setregid32
+	{3693, [archCount]uint16{119, 170, 149, 170, 119}},                        // setresgid
+	{3702, [archCount]uint16{noCall, 210, noCall, 210, noCall}},               // setresgid32
+	{3713, [archCount]uint16{117, 164, 147, 164, 117}},                        // setresuid
+	{3722, [archCount]uint16{noCall, 208, noCall, 208, noCall}},               // setresuid32
+	{3733, [archCount]uint16{113, 70, 145, 70, 113}},                          // setreuid
+	{3741, [archCount]uint16{noCall, 203, noCall, 203, noCall}},               // setreuid32
+	{3751, [archCount]uint16{160, 75, 164, 75, 160}},                          // setrlimit
+	{3760, [archCount]uint16{112, 66, 157, 66, 112}},                          // setsid
+	{3766, [archCount]uint16{54, 366, 208, 294, 541}},                         // setsockopt
+	{3776, [archCount]uint16{164, 79, 170, 79, 164}},                          // settimeofday
+	{3788, [archCount]uint16{105, 23, 146, 23, 105}},                          // setuid
+	{3794, [archCount]uint16{noCall, 213, noCall, 213, noCall}},               // setuid32
+	{3802, [archCount]uint16{188, 226, 5, 226, 188}},                          // setxattr
+	{3810, [archCount]uint16{463, 463, 463, 463, 463}},                        // setxattrat
+	{3820, [archCount]uint16{noCall, 68, noCall, noCall, noCall}},             // sgetmask
+	{3828, [archCount]uint16{30, 397, 196, 305, 30}},                          // shmat
+	{3833, [archCount]uint16{31, 396, 195, 308, 31}},                          // shmctl
+	{3839, [archCount]uint16{67, 398, 197, 306, 67}},                          // shmdt
+	{3844, [archCount]uint16{29, 395, 194, 307, 29}},                          // shmget
+	{3850, [archCount]uint16{48, 373, 210, 293, 48}},                          // shutdown
+	{3858, [archCount]uint16{noCall, 67, noCall, 67, noCall}},                 // sigaction
+	{3867, [archCount]uint16{131, 186, 132, 186, 525}},                        // sigaltstack
+	{3878, [archCount]uint16{noCall, 48, noCall, noCall, noCall}},             // signal
+	{3884, [archCount]uint16{282, 321, noCall, 349, 282}},                     // signalfd
+	{3892, [archCount]uint16{289, 327, 74, 355, 289}},                         // signalfd4
+	{3901, [archCount]uint16{noCall, 73, noCall, 73, noCall}},                 // sigpending
+	{3911, [archCount]uint16{noCall, 126, noCall, 126, noCall}},               // sigprocmask
+	{3922, [archCount]uint16{noCall, 119, noCall, 119, noCall}},               // sigreturn
+	{3931, [archCount]uint16{noCall, 72, noCall, 72, noCall}},                 // sigsuspend
+	{3941, [archCount]uint16{41, 359, 198, 281, 41}},                          // socket
+	{3947, [archCount]uint16{noCall, 102, noCall, noCall, noCall}},            // socketcall
+	{3957, [archCount]uint16{53, 360, 199, 288, 53}},                          // socketpair
+	{3967, [archCount]uint16{275, 313, 76, 340, 275}},                         // splice
+	{3973, [archCount]uint16{noCall, 69, noCall, noCall, noCall}},             // ssetmask
+	{3981, [archCount]uint16{4, 106, noCall, 106, 4}},                         // stat
+	{3985, [archCount]uint16{noCall, 195, noCall, 195, noCall}},               // stat64
+	{3991, [archCount]uint16{137, 99, 43, 99, 137}},                           // statfs
+	{3997, [archCount]uint16{noCall, 268, noCall, 266, noCall}},               // statfs64
+	{4005, [archCount]uint16{457, 457, 457, 457, 457}},                        // statmount
+	{4014, [archCount]uint16{332, 383, 291, 397, 332}},                        // statx
+	{4019, [archCount]uint16{noCall, 25, noCall, noCall, noCall}},             // stime
+	{4024, [archCount]uint16{noCall, 31, noCall, noCall, noCall}},             // stty
+	{4028, [archCount]uint16{168, 115, 225, 115, 168}},                        // swapoff
+	{4035, [archCount]uint16{167, 87, 224, 87, 167}},                          // swapon
+	{4041, [archCount]uint16{88, 83, noCall, 83, 88}},                         // symlink
+	{4048, [archCount]uint16{266, 304, 36, 331, 266}},                         // symlinkat
+	{4057, [archCount]uint16{162, 36, 81, 36, 162}},                           // sync
+	{4061, [archCount]uint16{277, 314, 84, noCall, 277}},                      // sync_file_range
+	{4076, [archCount]uint16{306, 344, 267, 373, 306}},                        // syncfs
+	{4082, [archCount]uint16{139, 135, noCall, 135, 139}},                     // sysfs
+	{4087, [archCount]uint16{99, 116, 179, 116, 99}},                          // sysinfo
+	{4094, [archCount]uint16{103, 103, 116, 103, 103}},                        // syslog
+	{4100, [archCount]uint16{276, 315, 77, 342, 276}},                         // tee
+	{4103, [archCount]uint16{234, 270, 131, 268, 234}},                        // tgkill
+	{4109, [archCount]uint16{201, 13, noCall, noCall, 201}},                   // time
+	{4113, [archCount]uint16{222, 259, 107, 257, 526}},                        // timer_create
+	{4125, [archCount]uint16{226, 263, 111, 261, 226}},                        // timer_delete
+	{4137, [archCount]uint16{225, 262, 109, 260, 225}},                        // timer_getoverrun
+	{4153, [archCount]uint16{224, 261, 108, 259, 224}},                        // timer_gettime
+	{4166, [archCount]uint16{noCall, 408, noCall, 408, noCall}},               // timer_gettime64
+	{4181, [archCount]uint16{223, 260, 110, 258, 223}},                        // timer_settime
+	{4194, [archCount]uint16{noCall, 409, noCall, 409, noCall}},               // timer_settime64
+	{4209, [archCount]uint16{283, 322, 85, 350, 283}},                         // timerfd_create
+	{4223, [archCount]uint16{287, 326, 87, 354, 287}},                         // timerfd_gettime
+	{4238, [archCount]uint16{noCall, 410, noCall, 410, noCall}},               // timerfd_gettime64
+	{4255, [archCount]uint16{286, 325, 86, 353, 286}},                         // timerfd_settime
+	{4270, [archCount]uint16{noCall, 411, noCall, 411, noCall}},               // timerfd_settime64
+	{4287, [archCount]uint16{100, 43, 153, 43, 100}},                          // times
+	{4292, [archCount]uint16{200, 238, 130, 238, 200}},                        // tkill
+	{4297, [archCount]uint16{76, 92, 45, 92, 76}},                             // truncate
+	{4305, [archCount]uint16{noCall, 193, noCall, 193, noCall}},               // truncate64
+	{4315, [archCount]uint16{184, noCall, noCall, noCall, 184}},               // tuxcall
+	{4322, [archCount]uint16{noCall, 191, noCall, 191, noCall}},               // ugetrlimit
+	{4332, [archCount]uint16{noCall, 58, noCall, noCall, noCall}},             // ulimit
+	{4338, [archCount]uint16{95, 60, 166, 60, 95}},                            // umask
+	{4343, [archCount]uint16{noCall, 22, noCall, noCall, noCall}},             // umount
+	{4349, [archCount]uint16{166, 52, 39, 52, 166}},                           // umount2
+	{4356, [archCount]uint16{63, 122, 160, 122, 63}},                          // uname
+	{4361, [archCount]uint16{87, 10, noCall, 10, 87}},                         // unlink
+	{4367, [archCount]uint16{263, 301, 35, 328, 263}},                         // unlinkat
+	{4375, [archCount]uint16{272, 310, 97, 337, 272}},                         // unshare
+	{4382, [archCount]uint16{336, noCall, noCall, noCall, 336}},               // uprobe
+	{4388, [archCount]uint16{335, noCall, noCall, noCall, 335}},               // uretprobe
+	{4397, [archCount]uint16{134, 86, noCall, 86, noCall}},                    // uselib
+	{4403, [archCount]uint16{323, 374, 282, 388, 323}},                        // userfaultfd
+	{4414, [archCount]uint16{noCall, noCall, noCall, armPrivate + 3, noCall}}, // usr26
+	{4419, [archCount]uint16{noCall, noCall, noCall, armPrivate + 4, noCall}}, // usr32
+	{4424, [archCount]uint16{136, 62, noCall, 62, 136}},                       // ustat
+	{4429, [archCount]uint16{132, 30, noCall, noCall, 132}},                   // utime
+	{4434, [archCount]uint16{280, 320, 88, 348, 280}},                         // utimensat
+	{4443, [archCount]uint16{noCall, 412, noCall, 412, noCall}},               // utimensat_time64
+	{4459, [archCount]uint16{235, 271, noCall, 269, 235}},                     // utimes
+	{4465, [archCount]uint16{58, 190, noCall, 190, 58}},                       // vfork
+	{4470, [archCount]uint16{153, 111, 58, 111, 153}},                         // vhangup
+	{4477, [archCount]uint16{noCall, 166, noCall, noCall, noCall}},            // vm86
+	{4481, [archCount]uint16{noCall, 113, noCall, noCall, noCall}},            // vm86old
+	{4488, [archCount]uint16{278, 316, 75, 343, 532}},                         // vmsplice
+	{4496, [archCount]uint16{236, 273, noCall, 313, noCall}},                  // vserver
+	{4503, [archCount]uint16{61, 114, 260, 114, 61}},                          // wait4
+	{4508, [archCount]uint16{247, 284, 95, 280, 529}},                         // waitid
+	{4514, [archCount]uint16{noCall, 7, noCall, noCall, noCall}},              // waitpid
+	{4521, [archCount]uint16{1, 4, 64, 4, 1}},                                 // write
+	{4526, [archCount]uint16{20, 146, 66, 146, 516}},                          // writev
 }
+
+// syscallWords are the names of all rows, one after the other.
+const syscallWords = "" +
+	"_llseek_newselect_sysctlacceptaccept4accessacctadd_key" +
+	"adjtimexafs_syscallalarmarch_prctlarm_fadvise64_64arm_sync_file_rangebdflushbind" +
+	"bpfbreakbreakpointbrkcacheflushcachestatcapgetcapset" +
+	"chdirchmodchownchown32chrootclock_adjtimeclock_adjtime64clock_getres" +
+	"clock_getres_time64clock_gettimeclock_gettime64clock_nanosleepclock_nanosleep_time64clock_settimeclock_settime64clone" +
+	"clone3closeclose_rangeconnectcopy_file_rangecreatcreate_moduledelete_module" +
+	"dupdup2dup3epoll_createepoll_create1epoll_ctlepoll_ctl_oldepoll_pwait" +
+	"epoll_pwait2epoll_waitepoll_wait_oldeventfdeventfd2execveexecveatexit" +
+	"exit_groupfaccessatfaccessat2fadvise64fadvise64_64fallocatefanotify_initfanotify_mark" +
+	"fchdirfchmodfchmodatfchmodat2fchownfchown32fchownatfcntl" +
+	"fcntl64fdatasyncfgetxattrfile_getattrfile_setattrfinit_moduleflistxattrflock" +
+	"forkfremovexattrfsconfigfsetxattrfsmountfsopenfspickfstat" +
+	"fstat64fstatat64fstatfsfstatfs64fsyncftimeftruncateftruncate64" +
+	"futexfutex_requeuefutex_time64futex_waitfutex_waitvfutex_wakefutimesatget_kernel_syms" +
+	"get_mempolicyget_robust_listget_thread_areaget_tlsgetcpugetcwdgetdentsgetdents64" +
+	"getegidgetegid32geteuidgeteuid32getgidgetgid32getgroupsgetgroups32" +
+	"getitimergetpeernamegetpgidgetpgrpgetpidgetpmsggetppidgetpriority" +
+	"getrandomgetresgidgetresgid32getresuidgetresuid32getrlimitgetrusagegetsid" +
+	"getsocknamegetsockoptgettidgettimeofdaygetuidgetuid32getxattrgetxattrat" +
+	"gttyidleinit_moduleinotify_add_watchinotify_initinotify_init1inotify_rm_watchio_cancel" +
+	"io_destroyio_geteventsio_pgeteventsio_pgetevents_time64io_setupio_submitio_uring_enterio_uring_register" +
+	"io_uring_setupioctliopermioplioprio_getioprio_setipckcmp" +
+	"kexec_file_loadkexec_loadkeyctlkilllandlock_add_rulelandlock_create_rulesetlandlock_restrict_selflchown" +
+	"lchown32lgetxattrlinklinkatlistenlistmountlistnslistxattr" +
+	"listxattratllistxattrlocklookup_dcookielremovexattrlseeklsetxattrlsm_get_self_attr" +
+	"lsm_list_moduleslsm_set_self_attrlstatlstat64madvisemap_shadow_stackmbindmembarrier" +
+	"memfd_creatememfd_secretmigrate_pagesmincoremkdirmkdiratmknodmknodat" +
+	"mlockmlock2mlockallmmapmmap2modify_ldtmountmount_setattr" +
+	"move_mountmove_pagesmprotectmpxmq_getsetattrmq_notifymq_openmq_timedreceive" +
+	"mq_timedreceive_time64mq_timedsendmq_timedsend_time64mq_unlinkmremapmsealmsgctlmsgget" +
+	"msgrcvmsgsndmsyncmunlockmunlockallmunmapname_to_handle_atnanosleep" +
+	"newfstatatnfsservctlniceoldfstatoldlstatoldoldunameoldstatolduname" +
+	"openopen_by_handle_atopen_treeopen_tree_attropenatopenat2pausepciconfig_iobase" +
+	"pciconfig_readpciconfig_writeperf_event_openpersonalitypidfd_getfdpidfd_openpidfd_send_signalpipe" +
+	"pipe2pivot_rootpkey_allocpkey_freepkey_mprotectpollppollppoll_time64" +
+	"prctlpread64preadvpreadv2prlimit64process_madviseprocess_mreleaseprocess_vm_readv" +
+	"process_vm_writevprofprofilpselect6pselect6_time64ptraceputpmsgpwrite64" +
+	"pwritevpwritev2query_modulequotactlquotactl_fdreadreadaheadreaddir" +
+	"readlinkreadlinkatreadvrebootrecvrecvfromrecvmmsgrecvmmsg_time64" +
+	"recvmsgremap_file_pagesremovexattrremovexattratrenamerenameatrenameat2request_key" +
+	"restart_syscallrmdirrseqrseq_slice_yieldrt_sigactionrt_sigpendingrt_sigprocmaskrt_sigqueueinfo" +
+	"rt_sigreturnrt_sigsuspendrt_sigtimedwaitrt_sigtimedwait_time64rt_tgsigqueueinfosched_get_priority_maxsched_get_priority_minsched_getaffinity" +
+	"sched_getattrsched_getparamsched_getschedulersched_rr_get_intervalsched_rr_get_interval_time64sched_setaffinitysched_setattrsched_setparam" +
+	"sched_setschedulersched_yieldseccompsecurityselectsemctlsemgetsemop" +
+	"semtimedopsemtimedop_time64sendsendfilesendfile64sendmmsgsendmsgsendto" +
+	"set_mempolicyset_mempolicy_home_nodeset_robust_listset_thread_areaset_tid_addressset_tlssetdomainnamesetfsgid" +
+	"setfsgid32setfsuidsetfsuid32setgidsetgid32setgroupssetgroups32sethostname" +
+	"setitimersetnssetpgidsetprioritysetregidsetregid32setresgidsetresgid32" +
+	"setresuidsetresuid32setreuidsetreuid32setrlimitsetsidsetsockoptsettimeofday" +
+	"setuidsetuid32setxattrsetxattratsgetmaskshmatshmctlshmdt" +
+	"shmgetshutdownsigactionsigaltstacksignalsignalfdsignalfd4sigpending" +
+	"sigprocmasksigreturnsigsuspendsocketsocketcallsocketpairsplicessetmask" +
+	"statstat64statfsstatfs64statmountstatxstimestty" +
+	"swapoffswaponsymlinksymlinkatsyncsync_file_rangesyncfssysfs" +
+	"sysinfosyslogteetgkilltimetimer_createtimer_deletetimer_getoverrun" +
+	"timer_gettimetimer_gettime64timer_settimetimer_settime64timerfd_createtimerfd_gettimetimerfd_gettime64timerfd_settime" +
+	"timerfd_settime64timestkilltruncatetruncate64tuxcallugetrlimitulimit" +
+	"umaskumountumount2unameunlinkunlinkatunshareuprobe" +
+	"uretprobeuselibuserfaultfdusr26usr32ustatutimeutimensat" +
+	"utimensat_time64utimesvforkvhangupvm86vm86oldvmsplicevserver" +
+	"wait4waitidwaitpidwritewritev"
 
 // syscallOrder lists the rows of each column by ascending number.
 var syscallOrder = [archCount][]uint16{
