@@ -75,17 +75,20 @@ func weigh(id string) weight {
 		}
 	}
 	if name, ok := strings.CutPrefix(id, probePrefix); ok {
-		if a := attemptNamed(name); a != nil {
-			layer, severity := probeWeight(a)
-			return weight{layer, severity, a.Remedy}
+		if a := attemptNamed(names.CoreAttempts(), name); a != nil {
+			return attemptWeight(a)
 		}
 	}
 	return weight{}
 }
 
+func attemptWeight(a *names.Attempt) weight {
+	layer, severity := probeWeight(a)
+	return weight{layer, severity, a.Remedy}
+}
+
 // attemptNamed returns the table's own entry, or nil.
-func attemptNamed(name string) *names.Attempt {
-	attempts := names.Attempts()
+func attemptNamed(attempts []names.Attempt, name string) *names.Attempt {
 	for i := range attempts {
 		if attempts[i].Name == name {
 			return &attempts[i]

@@ -45,7 +45,7 @@ const maxSpare = 8
 // unknown. Nil stands for a process of which nothing is known, and for a
 // policy that asks for nothing.
 func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, weighAll, compareFilters, probesOfThreads, filters, depth, reach)
+	return run(p, pol, names.Attempts(), weighAll, compareFilters, probesOfThreads, filters, depth, reach)
 }
 
 // RunWithoutFilters is Run for an audit of self by a policy that asks nothing of
@@ -54,10 +54,10 @@ func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
 // and so is an attempt that speaks for some threads alone. A program that calls
 // no other than this one links much less of this package.
 func RunWithoutFilters(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, weigh, nil, probes, leaveFilters, leaveDepth, leaveReach)
+	return run(p, pol, names.CoreAttempts(), weigh, nil, probes, leaveFilters, leaveDepth, leaveReach, leaveReachProbes)
 }
 
-func run(p *posture.Process, pol *policy.Policy, weigh func(string) weight, compare comparison, more ...family) []report.Finding {
+func run(p *posture.Process, pol *policy.Policy, attempts []names.Attempt, weigh func(string) weight, compare comparison, more ...family) []report.Finding {
 	if p == nil {
 		p = &posture.Process{}
 	}
@@ -65,8 +65,8 @@ func run(p *posture.Process, pol *policy.Policy, weigh func(string) weight, comp
 		pol = &policy.Policy{}
 	}
 	a := view(p)
-	a.compare = compare
-	out := results{make([]report.Finding, 0, len(catalog)+len(reachIDs)+len(names.Attempts())+maxSpare), weigh}
+	a.compare, a.attempts = compare, attempts
+	out := results{make([]report.Finding, 0, len(catalog)+len(reachIDs)+len(reachProbes)+len(attempts)+maxSpare), weigh}
 	for _, family := range families {
 		family(&out, a, pol)
 	}

@@ -119,7 +119,7 @@ func (c *depthCase) judge(out *results, name string, stands []standing, want int
 
 func (c *depthCase) message(status report.Status, name, who string, s *standing, want int) string {
 	does := name
-	if meta := attemptNamed(name); meta != nil {
+	if meta := attemptNamed(c.attempts, name); meta != nil {
 		does = meta.Does
 	}
 	switch {

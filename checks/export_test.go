@@ -25,3 +25,11 @@ func ReachIDs() (out []Weighed) {
 
 // CatalogReach is the long table.
 var CatalogReach = catalogReach
+
+// ReachProbes are the attempts of the other short table.
+func ReachProbes() (out []Weighed) {
+	for _, p := range reachProbes {
+		out = append(out, Weighed{probePrefix + p.name, p.layer, p.severity})
+	}
+	return out
+}

@@ -4,7 +4,6 @@ import (
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
-	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // probes turns the attempts that the policy asks for into findings. One that
@@ -19,9 +18,8 @@ func eachProbe(out *results, a *audited, pol *policy.Policy, one func(*results, 
 			one(out, a, name)
 		}
 	}
-	attempts := names.Attempts()
-	for i := range attempts {
-		if name := attempts[i].Name; !asked[name] {
+	for i := range a.attempts {
+		if name := a.attempts[i].Name; !asked[name] {
 			out.skip(probePrefix + name)
 		}
 	}
@@ -31,7 +29,7 @@ func eachProbe(out *results, a *audited, pol *policy.Policy, one func(*results, 
 // some threads alone is undecided here.
 func probe(out *results, a *audited, name string) {
 	id := probePrefix + name
-	meta := attemptNamed(name)
+	meta := attemptNamed(a.attempts, name)
 	if meta == nil {
 		out.add(id, report.Unknown, "fails", "unknown", "there is no attempt named "+quoted(name))
 		return

@@ -11,7 +11,7 @@ import (
 // probesOfThreads is probes for attempts that may speak for some threads alone.
 func probesOfThreads(out *results, a *audited, pol *policy.Policy) {
 	eachProbe(out, a, pol, func(out *results, a *audited, name string) {
-		meta, m := attemptNamed(name), a.made(name)
+		meta, m := attemptNamed(a.attempts, name), a.made(name)
 		if meta == nil || m == nil || !m.apart {
 			probe(out, a, name)
 			return

@@ -6,6 +6,7 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
+	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // threads are some threads of the process with the posture that they share.
@@ -31,6 +32,8 @@ type audited struct {
 	incomplete string
 	// compare is nil where what is known of filters is not compared.
 	compare comparison
+	// attempts are all that a policy may name.
+	attempts []names.Attempt
 }
 
 // view lays out p. What the kernel answered by system calls is a view of its

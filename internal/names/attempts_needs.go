@@ -123,6 +123,13 @@ var needs = [...]Need{
 	{Attempt: "x32", Call: "getpid", ABI: "x32"},
 	{Attempt: "fanotify-init", Call: "fanotify_init", Capabilities: []int{capSysAdmin}, Asked: AskedAlways},
 	{Attempt: "iopl", Call: "iopl", Capabilities: []int{capSysRawio}, Asked: AskedAlways},
+
+	{Attempt: "kill-other-users", Call: "kill", Capabilities: []int{capKill}, Asked: AskedElse},
+	{Attempt: "kill-processes", Call: "kill", Capabilities: []int{capKill}, Asked: AskedElse},
+	{Attempt: "ptrace-processes", Call: "ptrace", Capabilities: []int{capSysPtrace}, Asked: AskedElse},
+	{Attempt: "process-vm-readv-processes", Call: "process_vm_readv", Capabilities: []int{capSysPtrace}, Asked: AskedElse},
+	{Attempt: "fd-escape", Call: "openat"},
+	{Attempt: "proc-root", Call: "openat", Capabilities: []int{capSysPtrace}, Asked: AskedElse},
 }
 
 // NeedOf returns what the named attempt cannot do without. Its slice is shared

@@ -1,5 +1,7 @@
 package names
 
+import "slices"
+
 // Remedies that many attempts share.
 const (
 	fixIDs     = "drop groups, then gid, then uid with setresgid(2) and setresuid(2) on every thread; keep no capability: docker: --user 65532:65532 --cap-drop ALL; kubernetes: runAsNonRoot: true, capabilities.drop: [ALL]; systemd: User=, CapabilityBoundingSet="
@@ -83,12 +85,15 @@ var attempts = []Attempt{
 }
 
 // Attempts returns everything that can be tried, in the catalogue's order.
-// The slice is shared and must not be changed.
-func Attempts() []Attempt { return attempts }
+func Attempts() []Attempt { return slices.Concat(attempts, beyond) }
+
+// CoreAttempts are those but for AttemptsBeyond. The slice is shared and must
+// not be changed.
+func CoreAttempts() []Attempt { return attempts }
 
 // AttemptNamed returns the attempt of that name.
 func AttemptNamed(name string) (Attempt, bool) {
-	for _, a := range attempts {
+	for _, a := range Attempts() {
 		if a.Name == name {
 			return a, true
 		}
