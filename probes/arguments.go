@@ -17,6 +17,7 @@ const (
 	mfdExec           = 0x10
 	cloneNewUser      = 0x10000000
 	cloneNewUTS       = 0x04000000
+	cloneNewNet       = 0x40000000
 	cloneNewNS        = 0x00020000
 	cloneSighand      = 0x00000800
 	wallClone         = 0x40000000

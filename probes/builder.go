@@ -39,6 +39,8 @@ type made struct {
 	call string
 	name string // what the evidence calls it, where that is not call
 	args words
+	// before: the kernel answers it before it looks at permissions.
+	before bool
 }
 
 // do appends a call by name. On an architecture without it nothing is appended.
@@ -56,9 +58,11 @@ func (b *builder) do(call string, args words, f child.Flags) *made {
 	return &made{step: b.Call(nr, f, list...), ok: true, call: call, args: args}
 }
 
-// unit appends a call that is a unit by itself.
+// unit appends a call that is a unit by itself, and that the kernel answers
+// before it looks at permissions.
 func (b *builder) unit(call string, args words, f child.Flags) *made {
 	m := b.do(call, args, f)
+	m.before = true
 	b.End()
 	return m
 }
@@ -99,8 +103,9 @@ func returns(call string) string {
 	}
 }
 
-// String puts the answer as strace(1) would.
-func (a *answer) String() string {
+// words put the answer as strace(1) would. Where the attempt is known to have
+// succeeded, 0 of a call that returns a descriptor is one.
+func (a *answer) words(done bool) string {
 	if !a.ok {
 		return a.call + ": not a call of linux/" + runtime.GOARCH
 	}
@@ -116,7 +121,7 @@ func (a *answer) String() string {
 	case a.Errno != 0:
 		return what + " = " + names.ErrnoName(int(a.Errno))
 	}
-	if kind := returns(a.call); kind != "" && a.Ret != 0 {
+	if kind := returns(a.call); kind != "" && (a.Ret != 0 || done) {
 		return what + " = " + kind
 	}
 	return what + " = " + strconv.Itoa(int(a.Ret))

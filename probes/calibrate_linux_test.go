@@ -54,6 +54,8 @@ type testPosture struct {
 	name   string
 	drop   bool   // to user 65534 without capabilities
 	userns bool   // in a new user namespace without any id
+	mounts bool   // and in a new mount namespace of that, where mounts are locked
+	fixed  bool   // the root is read-only
 	lower  bool   // effective capabilities emptied, permitted ones kept
 	chroot bool   // into a directory that holds one directory
 	action uint32 // of a filter on every call of the catalogue
@@ -69,6 +71,9 @@ var testPostures = []testPosture{
 	{name: "allowed"},
 	{name: "permission", drop: true},
 	{name: "unmapped", userns: true},
+	{name: "locked", userns: true, mounts: true},
+	{name: "read-only", fixed: true, drop: true},
+	{name: "read-only root", fixed: true},
 	{name: "lowered", lower: true},
 	{name: "chrooted", chroot: true},
 	{name: "errno", filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
@@ -80,7 +85,10 @@ var testPostures = []testPosture{
 	{name: "fake-dropped", filter: true, drop: true, action: unix.SECCOMP_RET_ERRNO},
 	{name: "kill-dropped", filter: true, drop: true, action: unix.SECCOMP_RET_KILL_PROCESS},
 	{name: "blinded", lower: true, filter: true, action: unix.SECCOMP_RET_ERRNO, calls: readBacks},
-	{name: "uses refused", drop: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: []string{"chroot", "unshare", "prctl", "mount"}},
+	{name: "uses refused", drop: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: []string{"chroot", "unshare", "prctl", "mount", "bind"}},
+	{name: "binds", drop: true, filter: true, action: unix.SECCOMP_RET_KILL_PROCESS, calls: []string{"capget", "chroot", "unshare", "prctl", "mount"}},
+	{name: "binds nothing", drop: true, filter: true, action: unix.SECCOMP_RET_KILL_PROCESS, calls: []string{"capget", "chroot", "unshare", "prctl", "mount", "getsockname"}},
+	{name: "refused alike", filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EINVAL), calls: []string{"open_tree"}},
 	{name: "compared as a whole", drop: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: []string{}, exact: true},
 }
 
@@ -140,6 +148,11 @@ func inPosture(name string) error {
 }
 
 func (p testPosture) take() error {
+	if p.fixed {
+		if err := readOnlyRoot(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case p.chroot:
 		return unix.Chroot(os.Getenv(asRoot))
@@ -149,6 +162,18 @@ func (p testPosture) take() error {
 		return dropAll()
 	}
 	return nil
+}
+
+// readOnlyRoot gives the calling thread a mount namespace whose root is mounted
+// read-only.
+func readOnlyRoot() error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	return unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
 }
 
 func lowerEffective() error {
@@ -280,9 +305,13 @@ func load(action uint32, calls []string, rest, exact bool) error {
 func try(t *testing.T, name string) map[string]posture.Attempt {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	if name == "unmapped" {
-		// By the parent: a process with threads cannot do it itself.
+	// By the parent: a process with threads cannot do it itself.
+	switch name {
+	case "unmapped":
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
+	case "locked":
+		ids := []syscall.SysProcIDMap{{Size: 1}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS, UidMappings: ids, GidMappings: ids}
 	}
 	root := t.TempDir()
 	if err := os.Mkdir(root+"/empty", 0o755); err != nil {
@@ -409,6 +438,35 @@ func TestUnmapped(t *testing.T) {
 	}
 }
 
+// TestLockedMounts: the mounts of a mount namespace that was made along with a
+// user namespace are locked, so that the kernel refuses to clone one of them by
+// itself, once it has seen the capability.
+func TestLockedMounts(t *testing.T) {
+	needRoot(t)
+	for name, want := range map[string]posture.Outcome{"locked": posture.Succeeded, "unmapped": posture.Stopped, "allowed": posture.Succeeded} {
+		if a := try(t, name)["open-tree"]; a.Outcome != want {
+			t.Errorf("%s: %s", name, describeAttempt(a))
+		}
+	}
+	if a := try(t, "refused alike")["open-tree"]; a.Outcome != posture.Stopped || a.By != posture.StoppedByFilter {
+		t.Errorf("a filter answers what the kernel answers for locked mounts: %s", describeAttempt(a))
+	}
+}
+
+// TestReadOnlyRoot: what asks for quotas does not end at a root that is mounted
+// read-only, before the kernel has looked for the capability.
+func TestReadOnlyRoot(t *testing.T) {
+	needRoot(t)
+	dropped, whole := try(t, "read-only")["quotactl"], try(t, "read-only root")["quotactl"]
+	if kernelLacks(dropped) && kernelLacks(whole) {
+		t.Logf("not calibrated on this root: %s", describeAttempt(dropped))
+		return
+	}
+	if dropped.Outcome != posture.Stopped || dropped.By != posture.StoppedByCapability || whole.Outcome != posture.Succeeded {
+		t.Errorf("without capabilities: %s\nwith all: %s", describeAttempt(dropped), describeAttempt(whole))
+	}
+}
+
 // blind are attempts whose every argument is looked at after the permission,
 // so that EPERM from a filter reads as EPERM from the kernel.
 var blind = []string{
@@ -469,6 +527,15 @@ func TestUserNamespaceFilters(t *testing.T) {
 	needRoot(t)
 	if a := try(t, "uses refused")["userns-clone"]; a.Outcome != posture.Undecided {
 		t.Errorf("a namespace was made, and the uses of it refused by a filter: %s", describeAttempt(a))
+	}
+	// The filter of a network service that kills for every other use.
+	for _, name := range []string{"userns-clone", "userns-clone3"} {
+		if a := try(t, "binds")[name]; a.Outcome != posture.Succeeded {
+			t.Errorf("a port can be bound in the namespace: %s", describeAttempt(a))
+		}
+		if a := try(t, "binds nothing")[name]; a.Outcome != posture.Undecided {
+			t.Errorf("a port is bound, and that it is one cannot be read back: %s", describeAttempt(a))
+		}
 	}
 	attempts := try(t, "compared as a whole")
 	for _, name := range []string{"userns", "userns-clone"} {

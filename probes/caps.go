@@ -119,7 +119,7 @@ func (e *env) judgeRaised(r *reading, reach, act, back *answer, raised bool, num
 	case v.outcome != succeededOutcome:
 		if v.outcome == stoppedOutcome && v.by == permissionStopped {
 			// EPERM here is the rule that sets may not grow.
-			v.by = capabilityStopped
+			v.by, v.detail = capabilityStopped, "no set may grow beyond what is permitted"
 		}
 		return v
 	case raised:

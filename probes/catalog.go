@@ -104,8 +104,11 @@ var catalog = [...]entry{
 		acts: []words{{{kind: text, s: "proc"}, {}}}, past: []syscall.Errno{enodev}, opens: true}},
 	{"fspick", capSysAdmin, "fspick(2)", plain{call: "fspick", reach: words{{n: -1}, {n: -1}, {n: -1}}, want: einval, late: true,
 		acts: []words{{{n: atFDCWD, s: "AT_FDCWD"}, {kind: text, s: noSuchFile}, {}}}, past: []syscall.Errno{enoent}}},
-	{"open-tree", capSysAdmin, "open_tree(2)", plain{call: "open_tree", reach: words{{n: -1}, {n: -1}, {n: -1}}, want: einval,
-		acts: []words{{{n: atFDCWD, s: "AT_FDCWD"}, {kind: text, s: "/"}, {n: openTreeClone, s: "OPEN_TREE_CLONE"}}}, opens: true}},
+	// A path is looked up without any permission where nothing is to be cloned.
+	// A tree that cannot be cloned, since mounts on it are locked, is found out
+	// after the capability.
+	{"open-tree", capSysAdmin, "open_tree(2)", plain{call: "open_tree", reach: words{{n: -1}, {n: -1}, {}}, want: efault,
+		acts: []words{{{n: atFDCWD, s: "AT_FDCWD"}, {kind: text, s: "/"}, {n: openTreeClone, s: "OPEN_TREE_CLONE"}}}, past: []syscall.Errno{einval}, opens: true}},
 	{"move-mount", capSysAdmin, "move_mount(2)", plain{call: "move_mount", reach: words{{n: -1}, {n: -1}, {n: -1}, {n: -1}, {n: -1}}, want: einval, late: true,
 		acts: []words{{{n: -1}, {kind: text, s: noSuchFile}, {n: -1}, {kind: text, s: noSuchFile}, {}}}, past: []syscall.Errno{enoent, ebadf}}},
 	{"mount-setattr", capSysAdmin, "mount_setattr(2)", plain{call: "mount_setattr", reach: words{{n: -1}, {n: -1}, {n: -1}, {n: -1}, {n: -1}}, want: einval,
@@ -117,7 +120,7 @@ var catalog = [...]entry{
 	{"bpf", capBPF, "bpf(2)", plain{call: "bpf", reach: words{{n: -1}, {n: -1}, {n: -1}}, want: syscall.E2BIG,
 		acts: []words{{{}, {kind: blob, s: mapAttr}, {n: int32(len(mapAttr))}}}, opens: true}},
 	{"perf-event-open", capPerfmon, "perf_event_open(2)", plain{call: "perf_event_open", reach: words{{n: -1}, {}, {n: -1}, {n: -1}, {}}, want: efault,
-		acts: []words{{{kind: blob, s: perfAttr}, {}, {n: -1}, {n: -1}, {}}}, opens: true, means: []meaning{{enoent, posture.StoppedByKernel}}}},
+		acts: []words{{{kind: blob, s: perfAttr}, {}, {n: -1}, {n: -1}, {}}}, opens: true, means: []meaning{{enoent, posture.StoppedByKernel, "this kernel has no such event"}}}},
 	{"userfaultfd", capSysPtrace, "userfaultfd(2)", plain{call: "userfaultfd", reach: words{{n: -1}}, want: einval, acts: []words{{{}}}, opens: true}},
 	{"io-uring-setup", noCap, "io_uring_setup(2)", plain{call: "io_uring_setup", reach: words{{n: 1}, {n: -1}}, want: efault,
 		acts: []words{{{n: 1}, {kind: zeros, n: ioUringParamsSize}}}, past: []syscall.Errno{syscall.ENOMEM}, opens: true}},
@@ -163,11 +166,11 @@ var catalog = [...]entry{
 	{"kill-init", capKill, "kill(2)", killInit{}},
 	{"low-port", capNetBind, "ip(7)", lowPort{}},
 	{"execve", noCap, "execve(2)", plain{call: "execve", reach: words{{n: -1}, {}, {}}, want: efault,
-		acts: []words{{{kind: text, s: noSuchFile}, {}, {}}}, past: []syscall.Errno{enoent}, means: []meaning{{eperm, posture.StoppedByFilter}}}},
+		acts: []words{{{kind: text, s: noSuchFile}, {}, {}}}, past: []syscall.Errno{enoent}, means: refusedByFilter}},
 	{"mmap-write-exec", noCap, "mmap(2)", writeExec{}},
 	{"memfd-exec", noCap, "memfd_create(2)", plain{call: "memfd_create", reach: words{{n: -1}, {}}, want: efault, opens: true,
 		acts:  []words{{{kind: text, s: "selfaudit"}, {n: mfdCloexec | mfdExec, s: "MFD_CLOEXEC|MFD_EXEC"}}, {{kind: text, s: "selfaudit"}, {n: mfdCloexec, s: "MFD_CLOEXEC"}}},
-		means: []meaning{{einval, posture.StoppedByKernel}}}},
+		means: []meaning{{einval, posture.StoppedByKernel, "this kernel does not have the flags"}}}},
 	{"personality", noCap, "personality(2)", personality{}},
 	{"int80", noCap, "syscall(2)", otherEntry{int80: true}},
 	{"x32", noCap, "syscall(2)", otherEntry{}},
@@ -177,7 +180,12 @@ var catalog = [...]entry{
 
 // noFamily is how a kernel without a protocol family answers socket(2).
 var noFamily = []meaning{
-	{syscall.EAFNOSUPPORT, posture.StoppedByKernel},
-	{syscall.EPROTONOSUPPORT, posture.StoppedByKernel},
-	{syscall.ESOCKTNOSUPPORT, posture.StoppedByKernel},
+	{syscall.EAFNOSUPPORT, posture.StoppedByKernel, "this kernel does not have the address family"},
+	{syscall.EPROTONOSUPPORT, posture.StoppedByKernel, "this kernel does not have the protocol"},
+	{syscall.ESOCKTNOSUPPORT, posture.StoppedByKernel, "this kernel does not have the type of socket"},
 }
+
+const filterRefuses = "a seccomp filter refuses it"
+
+// refusedByFilter is for calls that the kernel itself never answers EPERM.
+var refusedByFilter = []meaning{{eperm, posture.StoppedByFilter, filterRefuses}}

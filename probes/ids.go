@@ -3,7 +3,6 @@ package probes
 import (
 	"encoding/binary"
 	"slices"
-	"syscall"
 
 	"github.com/selfaudit/selfaudit/internal/child"
 )
@@ -57,7 +56,9 @@ func (p ids) build(b *builder) func() verdict {
 
 // notMapped is how the kernel answers where the user namespace has no id 0:
 // user_namespaces(7).
-func notMapped() []meaning { return []meaning{{einval, permissionStopped}} }
+func notMapped() []meaning {
+	return []meaning{{einval, permissionStopped, "its user namespace has no id 0"}}
+}
 
 func keepAll(n int) words {
 	out := make(words, n)
@@ -93,17 +94,18 @@ func judgeTaken(e *env, r *reading, reach, act, back *answer, got []uint32) verd
 type fsID struct{ call string }
 
 func (p fsID) build(b *builder) func() verdict {
-	before := b.unit(p.call, args(bad), 0)
+	before := b.do(p.call, args(bad), 0)
+	b.End()
 	set := b.do(p.call, args(i(0)), 0)
 	after := b.do(p.call, args(bad), 0)
 	if after.ok {
 		b.SpendsIf(after.step, 0)
 	}
 	b.End()
-	return func() verdict { return p.judge(b.env, b.read(before), b.read(set), b.read(after)) }
+	return func() verdict { return p.judge(b.env, b.entry.capability, b.read(before), b.read(set), b.read(after)) }
 }
 
-func (p fsID) judge(e *env, before, set, after *answer) verdict {
+func (p fsID) judge(e *env, capability int, before, set, after *answer) verdict {
 	seen := []*answer{before, set, after}
 	switch {
 	case before.unsteady || after.unsteady || set.unsteady:
@@ -118,7 +120,7 @@ func (p fsID) judge(e *env, before, set, after *answer) verdict {
 		// The kernel never gives an error here.
 		return stopped(filterStopped, "a seccomp filter refuses it", seen...)
 	case uint32(after.Ret) != 0:
-		return verdict{outcome: stoppedOutcome, by: capabilityStopped, seen: seen}
+		return stopped(capabilityStopped, "it lacks "+capName(capability), seen...)
 	}
 	// The id reads 0 now. If it read 0 before and the facts say otherwise,
 	// it is not the kernel that answers.
@@ -163,7 +165,7 @@ func (personality) build(b *builder) func() verdict {
 	b.End()
 	return func() verdict {
 		o, set := b.read(back), b.read(act)
-		v := b.env.judge(&reading{capability: noCap, means: []meaning{{syscall.EPERM, filterStopped}}}, b.read(reach), set)
+		v := b.env.judge(&reading{capability: noCap, means: refusedByFilter}, b.read(reach), set)
 		if v.outcome == succeededOutcome && (!o.OK() || o.Ret&noRandomize == 0) {
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", set, o)
 		}

@@ -3,6 +3,7 @@ package probes
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"syscall"
 
 	"github.com/selfaudit/selfaudit/internal/child"
@@ -58,12 +59,49 @@ func (p userns) build(b *builder) func() verdict {
 	for _, n := range newNamespaces {
 		tries = append(tries, p.try(b, reach, p.act(n.flags, n.name)))
 	}
+	bind := p.bind(b, reach)
 	return func() verdict {
 		list := make([]verdict, len(tries))
 		for k, t := range tries {
 			list[k] = t()
 		}
+		// Only its success says something: a filter may refuse these calls alone.
+		if v := bind(); v.outcome == succeededOutcome {
+			list = append(list, v)
+		}
 		return worst(list)
+	}
+}
+
+// bind makes a network namespace along with the user namespace and binds a port
+// there that takes CAP_NET_BIND_SERVICE: all by calls that the filter of a
+// network service lets through, whatever else it kills for. unshare(2) is left
+// out, since a filter may answer success to it and leave the own namespace.
+func (p userns) bind(b *builder, reach *made) func() verdict {
+	if p.call == "unshare" || !b.env.filtered {
+		return func() verdict { return undecided("") }
+	}
+	// struct sockaddr_in: port 1 of any address, which no new network namespace
+	// leaves to processes without the capability.
+	port1 := []byte{2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	got := b.ones(len(port1))
+	size := b.Bytes(binary.NativeEndian.AppendUint32(nil, uint32(len(port1))))
+	act := b.do(p.call, p.act(cloneNewUser|cloneNewNet, "CLONE_NEWUSER|CLONE_NEWNET"), child.Need|child.Fork)
+	fd := b.do("socket", args(c("AF_INET", syscall.AF_INET), c("SOCK_DGRAM", syscall.SOCK_DGRAM), i(0)), child.Need)
+	bound := b.do("bind", args(result(fd), data(port1), i(len(port1))), child.Need)
+	back := b.do("getsockname", args(result(fd), b.at(got), b.at(size)), 0)
+	b.do("wait4", args(result(act), i(0), c("__WALL", wallClone), i(0)), child.Join)
+	b.End()
+	return func() verdict {
+		v := b.env.judge(&reading{want: einval, capability: noCap, means: limits()}, b.read(reach), b.read(act))
+		if v.outcome != succeededOutcome || b.read(act).Ret == 0 {
+			return undecided("")
+		}
+		if !b.read(bound).OK() || !b.read(back).OK() || !bytes.Equal(b.Read(got)[:4], port1[:4]) {
+			return undecided("")
+		}
+		return succeeded("a user namespace was made with a network namespace in it, and a port bound there that takes CAP_NET_BIND_SERVICE",
+			append(v.seen, b.read(fd), b.read(bound), b.read(back))...)
 	}
 }
 
@@ -85,8 +123,9 @@ func (p userns) try(b *builder, reach *made, words words) func() verdict {
 		b.do("mount", args(i(0), s("/"), i(0), i(0), i(0)), 0),
 	}
 	dropped := b.do("prctl", args(c("PR_CAPBSET_READ", prCapbsetRead), i(0)), 0)
+	status := b.Buffer(4)
 	if forks {
-		b.do("wait4", args(result(act), i(0), c("__WALL", wallClone), i(0)), child.Join)
+		b.do("wait4", args(result(act), b.at(status), c("__WALL", wallClone), i(0)), child.Join)
 	}
 	b.End()
 	return func() verdict {
@@ -101,13 +140,18 @@ func (p userns) try(b *builder, reach *made, words words) func() verdict {
 		got := b.read(back)
 		all := got.OK() && effectiveOf(b.Read(sets)).Has(capSysAdmin)
 		drop := b.read(dropped)
-		return judgeUsed(b.env, v, got, all, drop.OK() && drop.Ret == 0, readAll(b, uses))
+		v = judgeUsed(b.env, v, got, all, drop.OK() && drop.Ret == 0, readAll(b, uses))
+		if v.outcome == undecidedOutcome && b.env.filtered && words32(b.Read(status))[0]&0x7f == uint32(syscall.SIGSYS) {
+			v.detail = "a user namespace was made, and a seccomp filter killed in it before it showed whether a capability works there"
+		}
+		return v
 	}
 }
 
 // limits are answers of a machine that gives out no more user namespaces.
 func limits() []meaning {
-	return []meaning{{syscall.ENOSPC, permissionStopped}, {syscall.EUSERS, permissionStopped}, {syscall.EINVAL, kernelStopped}}
+	const why = "no more user namespaces may be made: user.max_user_namespaces"
+	return []meaning{{syscall.ENOSPC, permissionStopped, why}, {syscall.EUSERS, permissionStopped, why}, {syscall.EINVAL, kernelStopped, "this kernel makes no user namespaces"}}
 }
 
 func readAll(b *builder, list []*made) []*answer {
@@ -121,16 +165,22 @@ func readAll(b *builder, list []*made) []*answer {
 // judgeUsed reads what could be done in a namespace that was made, or said to be.
 func judgeUsed(e *env, v verdict, got *answer, all, dropped bool, uses []*answer) verdict {
 	seen := append(append(v.seen, got), uses...)
+	proof := slices.Clone(v.seen)
+	if got.Made {
+		proof = append(proof, got)
+	}
 	used := dropped
 	for _, u := range uses {
-		used = used || u.OK() || u.Made && u.call == "mount" && u.Errno == syscall.EINVAL
+		if u.OK() || u.Made && u.call == "mount" && u.Errno == syscall.EINVAL {
+			used, proof = true, append(proof, u)
+		}
 		if u.Signal != 0 || u.unsteady {
 			return undecided("the namespace was made, and a child was killed while it used a capability in it", seen...)
 		}
 	}
 	switch {
 	case used && (all || dropped || !e.filtered):
-		return succeeded("a user namespace was made and a capability used in it", seen...)
+		return succeeded("a user namespace was made and a capability used in it", proof...)
 	case used:
 		return undecided("a call that takes a capability succeeded, and whether the namespace gave it could not be read back", seen...)
 	case got.OK() && !all:
@@ -141,7 +191,7 @@ func judgeUsed(e *env, v verdict, got *answer, all, dropped bool, uses []*answer
 		// A filter may have refused these uses, and not the next one.
 		return undecided("a user namespace was made, and the uses of a capability in it that were tried were refused", seen...)
 	default:
-		return undecided("whether a capability works in the namespace could not be read back", seen...)
+		return undecided("a user namespace was made, and no call could be made in it that shows whether a capability works there", proof...)
 	}
 }
 
@@ -165,7 +215,11 @@ func (setns) build(b *builder) func() verdict {
 		var list []verdict
 		for _, m := range []*made{act1, act2} {
 			if o := b.read(m); o.Made && o.Errno != syscall.EINVAL || o.Signal != 0 {
-				list = append(list, b.env.judge(r, b.read(reach), o))
+				v := b.env.judge(r, b.read(reach), o)
+				if v.outcome == succeededOutcome {
+					v.detail = "it joined the UTS namespace that it is in, for which the kernel asks what it asks for any other"
+				}
+				list = append(list, v)
 			}
 		}
 		reached := b.read(reach)

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // verdict is how an attempt ended, before it has a name.
@@ -16,11 +17,15 @@ type verdict struct {
 	seen    []*answer
 }
 
-func (v verdict) attempt(name string) posture.Attempt {
+// attempt gives the verdict a name, and as evidence what its answers show. Of a
+// success without a filter that is not what the kernel answered before it looked
+// at permissions: there is nobody else who could have answered.
+func (v verdict) attempt(name string, filtered bool) posture.Attempt {
 	a := posture.Attempt{Name: name, Outcome: v.outcome, By: v.by, Also: v.also, Detail: v.detail}
+	done := v.outcome == posture.Succeeded
 	for _, s := range v.seen {
-		if s.call != "" {
-			a.Evidence = append(a.Evidence, posture.Evidence{Source: s.call + "(2) in a child", Value: s.String()})
+		if s.call != "" && !(s.before && done && !filtered) {
+			a.Evidence = append(a.Evidence, posture.Evidence{Source: s.call + "(2) in a child", Value: s.words(done)})
 		}
 	}
 	return a
@@ -58,10 +63,12 @@ type reading struct {
 	capability int
 }
 
-// meaning is what an errno says about who stopped a call.
+// meaning is what an errno says about who stopped a call, in words too where
+// they are not "the kernel answers" and its name.
 type meaning struct {
 	errno syscall.Errno
 	by    posture.Stopper
+	why   string
 }
 
 // genuine says that the kernel itself answered reach.
@@ -112,6 +119,9 @@ func (e *env) through(r *reading, reach, act *answer) verdict {
 	if faked {
 		return stopped(posture.StoppedByFilter, "a seccomp filter answers in place of the kernel")
 	}
+	if act.Errno != 0 {
+		return succeeded("it got past every permission check: " + names.ErrnoName(int(act.Errno)) + " comes after those")
+	}
 	return succeeded("it got past every permission check")
 }
 
@@ -121,7 +131,7 @@ func (e *env) refused(r *reading, reach, act *answer) verdict {
 	lacking := e.lacks(r.capability)
 	switch {
 	case act.Errno == syscall.ENOSYS && e.filtered && (!reach.ok || reach.Errno == syscall.ENOSYS):
-		return stopped(posture.StoppedUnknown, "a filter, or a kernel without the call")
+		return stopped(posture.StoppedUnknown, "a seccomp filter refuses it, or this kernel does not have the call")
 	case filter:
 		v := stopped(posture.StoppedByFilter, "a seccomp filter refuses it")
 		if lacking {
@@ -133,7 +143,10 @@ func (e *env) refused(r *reading, reach, act *answer) verdict {
 	}
 	for _, m := range r.means {
 		if m.errno == act.Errno {
-			return stopped(m.by, "")
+			if m.why == "" {
+				m.why = "the kernel answers " + names.ErrnoName(int(act.Errno))
+			}
+			return stopped(m.by, m.why)
 		}
 	}
 	if act.Errno == syscall.ENOSYS && r.genuine(reach) {
@@ -162,13 +175,13 @@ func (e *env) denied(r *reading, reach *answer) verdict {
 	blind := e.filtered && (r.late || !reach.ok)
 	switch {
 	case blind && e.lacks(r.capability):
-		return stopped(posture.StoppedUnknown, "the capability is lacking, and a filter may stand before that: no argument tells")
+		return stopped(posture.StoppedUnknown, "it lacks "+capName(r.capability)+"; a seccomp filter may refuse it as well, and whose answer this was does not show")
 	case blind:
-		return stopped(posture.StoppedUnknown, "a filter or a permission: no argument tells")
+		return stopped(posture.StoppedUnknown, "a seccomp filter or a permission check refuses it, and which of them does not show")
 	case e.lacks(r.capability):
-		return stopped(posture.StoppedByCapability, "")
+		return stopped(posture.StoppedByCapability, "it lacks "+capName(r.capability))
 	default:
-		return stopped(posture.StoppedByPermission, "")
+		return stopped(posture.StoppedByPermission, "the kernel's permission check refuses it")
 	}
 }
 

@@ -174,7 +174,7 @@ func (writeExec) build(b *builder) func() verdict {
 	act := b.do(call, args(i(0), length, c("PROT_READ|PROT_WRITE|PROT_EXEC", rwx), anonymous, bad, i(0)), child.Need)
 	b.do("munmap", args(result(act), length), 0)
 	b.End()
-	r := &reading{want: einval, capability: noCap, means: []meaning{{eperm, filterStopped}, {syscall.EACCES, permissionStopped}}}
+	r := &reading{want: einval, capability: noCap, means: []meaning{{eperm, filterStopped, filterRefuses}, {syscall.EACCES, permissionStopped, "a security module refuses it"}}}
 	return func() verdict { return b.env.judge(r, b.read(reach), b.read(act)) }
 }
 
@@ -200,25 +200,32 @@ func (p otherEntry) build(b *builder) func() verdict {
 		case o.OK() && o.Ret == 0:
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", o)
 		}
-		return b.env.judge(&reading{capability: noCap, means: []meaning{{eperm, filterStopped}}}, unasked, o)
+		return b.env.judge(&reading{capability: noCap, means: refusedByFilter}, unasked, o)
 	}
 }
+
+// noQuota is how a file system without quotas answers.
+var noQuota = []meaning{{syscall.ENOSYS, kernelStopped, noQuotas}, {einval, kernelStopped, noQuotas}, {syscall.ENOTTY, kernelStopped, noQuotas}}
+
+const noQuotas = "the file system of its root has no quotas"
 
 // quota asks for the limits of another user, on the root's file system.
 type quota struct{}
 
 func (quota) build(b *builder) func() verdict {
-	getUserQuota := int(int32(-0x80000000 + 0x700)) // QCMD(Q_GETQUOTA, USRQUOTA), a 32-bit word
+	// QCMD(Q_XGETQUOTA, USRQUOTA). Q_GETQUOTA asks for the same, and on a
+	// read-only mount the kernel answers EROFS before it looks at permissions.
+	const getUserQuota = ('X'<<8 + 3) << 8
 	other := i(0)
 	if uid, ok := b.env.uid.Get(); ok && uid.Effective.Value == 0 {
 		other = i(1) // one's own limits may always be read
 	}
 	reach := b.unit("quotactl_fd", args(bad, bad, i(0), i(0)), 0)
 	fd := b.do("openat", args(c("AT_FDCWD", atFDCWD), s("/"), i(syscall.O_RDONLY|syscall.O_DIRECTORY), i(0)), child.Need)
-	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_GETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), 0)
+	act := b.do("quotactl_fd", args(result(fd), c("QCMD(Q_XGETQUOTA, USRQUOTA)", getUserQuota), other, room(128)), 0)
 	b.do("close", args(result(fd)), 0)
 	b.End()
-	r := &reading{want: ebadf, past: []syscall.Errno{esrch}, capability: b.entry.capability, means: []meaning{{syscall.ENOSYS, kernelStopped}, {einval, kernelStopped}, {syscall.ENOTTY, kernelStopped}}}
+	r := &reading{want: ebadf, past: []syscall.Errno{esrch}, capability: b.entry.capability, means: noQuota}
 	return func() verdict {
 		if o := b.read(fd); !o.OK() {
 			return undecided("the root directory could not be opened", o)

@@ -6,6 +6,7 @@ import "github.com/selfaudit/selfaudit/checks/posture"
 const (
 	succeededOutcome  = posture.Succeeded
 	stoppedOutcome    = posture.Stopped
+	undecidedOutcome  = posture.Undecided
 	filterStopped     = posture.StoppedByFilter
 	capabilityStopped = posture.StoppedByCapability
 	permissionStopped = posture.StoppedByPermission

@@ -153,7 +153,7 @@ func (p *Plan) Attempts(in Input) ([]posture.Attempt, error) {
 		if p.err != nil && v.outcome == posture.Undecided {
 			continue // it was not made: the error says why
 		}
-		attempts = append(attempts, v.attempt(j.name))
+		attempts = append(attempts, v.attempt(j.name, p.env.filtered))
 	}
 	return attempts, p.err
 }

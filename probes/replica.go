@@ -56,7 +56,7 @@ func (b *builder) inReplica(read func() verdict) func() verdict {
 		case v.outcome == posture.Succeeded:
 			for _, d := range dependent {
 				if d.attempt == b.entry.name {
-					return undecided("it succeeds unless "+d.on+" is set, and nobody outside can read the securebits of a process", v.seen...)
+					return undecided("it succeeds unless the securebit "+d.on+" is set, which only the process itself can read: audit it from inside, or take its capabilities away, which stops this in any case", v.seen...)
 				}
 			}
 		}
