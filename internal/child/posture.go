@@ -22,6 +22,12 @@ type Posture struct {
 	// Root and Cwd are descriptors of the directories to change to, or -1.
 	Root, Cwd int
 
+	// Keep are descriptors that stay open in the children, under their numbers,
+	// and stay the caller's. All others are closed. In a pid namespace that was
+	// joined whoever may trace there has them too: only what the process that is
+	// stood in for has open itself may be among them, or what it can open.
+	Keep []int
+
 	// SetUID, SetGID and SetGroups say which ids to change at all.
 	SetUID, SetGID, SetGroups bool
 	// UID and GID are real, effective, saved and file system id, in the user

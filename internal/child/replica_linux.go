@@ -5,6 +5,7 @@ package child
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -234,10 +235,7 @@ func (p *Program) enterPID() {
 	if !r.NewPID {
 		return
 	}
-	if r.parent > 0 {
-		p.must("close_range(2)", kernel.SysCloseRange, 0, Int(0), Int(r.parent-1), Int(0))
-	}
-	p.must("close_range(2)", kernel.SysCloseRange, 0, Int(r.parent+1), Int(lastDescriptor), Int(0))
+	p.closeBut(append(slices.Clone(r.Keep), r.parent))
 	p.must("clone(CLONE_PARENT)", 0, again)
 }
 
@@ -247,8 +245,21 @@ func (p *Program) detach() {
 	// to be read of it yet.
 	poll := p.Bytes(ids([]uint32{uint32(p.rep().parent), pollIn}))
 	p.must("ppoll(parent)", kernel.SysPpoll, 0, p.Addr(poll), Int(1), p.Addr(p.Buffer(2*wordSize)), Int(0), Int(0))
-	// Nothing of what follows takes a descriptor.
-	p.must("close_range(2)", kernel.SysCloseRange, 0, Int(0), Int(lastDescriptor), Int(0))
+	p.closeBut(p.rep().Keep)
+}
+
+// closeBut closes all descriptors but these.
+func (p *Program) closeBut(keep []int) {
+	keep = slices.Clone(keep)
+	slices.Sort(keep)
+	next := 0
+	for _, fd := range keep {
+		if fd > next {
+			p.must("close_range(2)", kernel.SysCloseRange, 0, Int(next), Int(fd-1), Int(0))
+		}
+		next = max(next, fd+1)
+	}
+	p.must("close_range(2)", kernel.SysCloseRange, 0, Int(next), Int(lastDescriptor), Int(0))
 }
 
 func (p *Program) capset(effective, permitted, inheritable uint64) {
