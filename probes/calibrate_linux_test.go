@@ -140,7 +140,7 @@ func inPosture(name string) error {
 	for _, a := range names.Attempts() {
 		all = append(all, a.Name)
 	}
-	attempts, err := Run(ctx, Input{Names: all, Process: p, Peer: peer})
+	attempts, err := Run(ctx, Input{Names: all, Process: p, Peer: peer, moreUses: bindIn})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type ids struct {
 
 func (p ids) build(b *builder) func() verdict {
 	var reach *made
-	r := &reading{want: einval, capability: b.entry.capability, means: notMapped()}
+	r := &reading{want: einval, capability: b.entry.capability, means: notMapped}
 	if len(p.reach) > 0 {
 		reach = b.unit(p.call, p.reach, 0)
 	} else {
@@ -56,9 +56,7 @@ func (p ids) build(b *builder) func() verdict {
 
 // notMapped is how the kernel answers where the user namespace has no id 0:
 // user_namespaces(7).
-func notMapped() []meaning {
-	return []meaning{{einval, permissionStopped, "its user namespace has no id 0"}}
-}
+var notMapped = []meaning{{einval, permissionStopped, "its user namespace has no id 0"}}
 
 func keepAll(n int) words {
 	out := make(words, n)
@@ -144,7 +142,7 @@ func (groups) build(b *builder) func() verdict {
 	act := b.do("setgroups", args(i(1), data(make([]byte, 4))), child.Need|child.Spends)
 	back := b.do("getgroups", args(i(1), b.at(list)), 0)
 	b.End()
-	r := &reading{want: einval, late: true, capability: b.entry.capability, means: notMapped()}
+	r := &reading{want: einval, late: true, capability: b.entry.capability, means: notMapped}
 	return func() verdict {
 		got := words32(b.Read(list))[:1]
 		if o := b.read(back); o.OK() && o.Ret != 1 {

@@ -59,49 +59,17 @@ func (p userns) build(b *builder) func() verdict {
 	for _, n := range newNamespaces {
 		tries = append(tries, p.try(b, reach, p.act(n.flags, n.name)))
 	}
-	bind := p.bind(b, reach)
+	if more := b.env.in.moreUses; more != nil {
+		if t := more(p, b, reach); t != nil {
+			tries = append(tries, t)
+		}
+	}
 	return func() verdict {
 		list := make([]verdict, len(tries))
 		for k, t := range tries {
 			list[k] = t()
 		}
-		// Only its success says something: a filter may refuse these calls alone.
-		if v := bind(); v.outcome == succeededOutcome {
-			list = append(list, v)
-		}
 		return worst(list)
-	}
-}
-
-// bind makes a network namespace along with the user namespace and binds a port
-// there that takes CAP_NET_BIND_SERVICE: all by calls that the filter of a
-// network service lets through, whatever else it kills for. unshare(2) is left
-// out, since a filter may answer success to it and leave the own namespace.
-func (p userns) bind(b *builder, reach *made) func() verdict {
-	if p.call == "unshare" || !b.env.filtered {
-		return func() verdict { return undecided("") }
-	}
-	// struct sockaddr_in: port 1 of any address, which no new network namespace
-	// leaves to processes without the capability.
-	port1 := []byte{2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-	got := b.ones(len(port1))
-	size := b.Bytes(binary.NativeEndian.AppendUint32(nil, uint32(len(port1))))
-	act := b.do(p.call, p.act(cloneNewUser|cloneNewNet, "CLONE_NEWUSER|CLONE_NEWNET"), child.Need|child.Fork)
-	fd := b.do("socket", args(c("AF_INET", syscall.AF_INET), c("SOCK_DGRAM", syscall.SOCK_DGRAM), i(0)), child.Need)
-	bound := b.do("bind", args(result(fd), data(port1), i(len(port1))), child.Need)
-	back := b.do("getsockname", args(result(fd), b.at(got), b.at(size)), 0)
-	b.do("wait4", args(result(act), i(0), c("__WALL", wallClone), i(0)), child.Join)
-	b.End()
-	return func() verdict {
-		v := b.env.judge(&reading{want: einval, capability: noCap, means: limits()}, b.read(reach), b.read(act))
-		if v.outcome != succeededOutcome || b.read(act).Ret == 0 {
-			return undecided("")
-		}
-		if !b.read(bound).OK() || !b.read(back).OK() || !bytes.Equal(b.Read(got)[:4], port1[:4]) {
-			return undecided("")
-		}
-		return succeeded("a user namespace was made with a network namespace in it, and a port bound there that takes CAP_NET_BIND_SERVICE",
-			append(v.seen, b.read(fd), b.read(bound), b.read(back))...)
 	}
 }
 
@@ -133,7 +101,7 @@ func (p userns) try(b *builder, reach *made, words words) func() verdict {
 		if forks && made.OK() && made.Ret == 0 {
 			return stopped(filterStopped, "a seccomp filter answers success without making the call", b.read(reach), made)
 		}
-		v := b.env.judge(&reading{want: einval, capability: noCap, means: limits()}, b.read(reach), made)
+		v := b.env.judge(&reading{want: einval, capability: noCap, means: limits}, b.read(reach), made)
 		if v.outcome != succeededOutcome {
 			return v
 		}
@@ -148,11 +116,10 @@ func (p userns) try(b *builder, reach *made, words words) func() verdict {
 	}
 }
 
+const noMore = "no more user namespaces may be made: user.max_user_namespaces"
+
 // limits are answers of a machine that gives out no more user namespaces.
-func limits() []meaning {
-	const why = "no more user namespaces may be made: user.max_user_namespaces"
-	return []meaning{{syscall.ENOSPC, permissionStopped, why}, {syscall.EUSERS, permissionStopped, why}, {syscall.EINVAL, kernelStopped, "this kernel makes no user namespaces"}}
-}
+var limits = []meaning{{syscall.ENOSPC, permissionStopped, noMore}, {syscall.EUSERS, permissionStopped, noMore}, {syscall.EINVAL, kernelStopped, "this kernel makes no user namespaces"}}
 
 func readAll(b *builder, list []*made) []*answer {
 	out := make([]*answer, len(list))

@@ -44,6 +44,9 @@ type Input struct {
 	// OwnPID is the number by which the replica knows the process that it
 	// stands for; 0 means that it knows none.
 	OwnPID int
+
+	// moreUses is a further try at a user namespace, linked only with RunIn.
+	moreUses func(userns, *builder, *made) func() verdict
 }
 
 // Run makes the attempts from the calling thread, which the caller has locked,

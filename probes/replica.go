@@ -24,6 +24,7 @@ func RunIn(ctx context.Context, in Input) (attempts []posture.Attempt, taken chi
 		return nil, taken, err
 	}
 	program.Enter(false)
+	in.moreUses = bindIn
 	p := newPlan(in, program, nil, (*builder).inReplica)
 	p.Run(ctx)
 	attempts, err = p.Attempts(in)
