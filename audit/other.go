@@ -28,6 +28,9 @@ func observeOther(ctx context.Context, c *config, o collect.Options) (*posture.P
 		// Held before the facts are read, so that both are of one process.
 		if target, errOpen = replica.Open(ctx, c.pid); errOpen == nil {
 			defer target.Close()
+			if auditopt.From(ctx).JoinCgroup {
+				target.JoinCgroups()
+			}
 		}
 	}
 	// Whoever stands in for a process needs its filters.

@@ -168,6 +168,9 @@ func (s *standIns) run(ctx context.Context, class *posture.Class, in probes.Inpu
 	attempts, taken, err := probes.RunIn(ctx, in)
 	for i := range attempts {
 		attempts[i].TIDs = s.tids(class)
+		if why := s.target.Doubt(class, &attempts[i]); why != "" {
+			takeBack(&attempts[i], why)
+		}
 	}
 	s.p.Attempts = append(s.p.Attempts, attempts...)
 	if differs := s.target.Differs(taken, class); differs != "" {
@@ -199,10 +202,14 @@ func (s *standIns) add(class *posture.Class, name, why string) {
 func (s *standIns) doubt(from int, why string) {
 	for i := from; i < len(s.p.Attempts); i++ {
 		if a := &s.p.Attempts[i]; a.Outcome != posture.Undecided {
-			a.Detail = why + "; there: " + a.Outcome.String()
-			a.Outcome = posture.Undecided
+			takeBack(a, why)
 		}
 	}
+}
+
+func takeBack(a *posture.Attempt, why string) {
+	a.Detail = why + "; there: " + a.Outcome.String()
+	a.Outcome = posture.Undecided
 }
 
 // tids are the threads that attempts speak for: none where they are all alike.

@@ -22,6 +22,9 @@ type Options struct {
 	// Filters asks for the seccomp filters of another process also where the
 	// policy does not need them.
 	Filters bool
+	// JoinCgroup has the children that stand in for another process join its
+	// cgroups, whose limits they are charged to then.
+	JoinCgroup bool
 }
 
 type key struct{}

@@ -129,7 +129,10 @@ func (p *replica) admit(r *runner) {
 		return
 	}
 	p.told = p.readProof(r)
-	if p.refused = p.contradicts(); p.refused == "" && p.Admit != nil {
+	if p.refused = p.notJoined(r); p.refused == "" {
+		p.refused = p.contradicts()
+	}
+	if p.refused == "" && p.Admit != nil {
 		p.refused = p.Admit(Candidate{PID: r.gatePID, Scans: p.scans, Proof: p.told})
 	}
 	if p.admitted = p.refused == ""; p.admitted {
@@ -137,6 +140,20 @@ func (p *replica) admit(r *runner) {
 		return
 	}
 	atomic.StoreUint32(&a.opened, gateRefused)
+}
+
+// notJoined names the cgroups that the child could not join, or nothing.
+func (p *replica) notJoined(r *runner) string {
+	var list []string
+	for _, s := range p.joined {
+		if st := &r.area.steps[s&(maxSteps-1)]; st.state != stateDone || st.errno != 0 {
+			list = append(list, p.names[s]+": "+errnoOf(st).Error())
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "could not join its cgroup: " + strings.Join(list, ", ")
 }
 
 // readProof reads what the child was told of itself.

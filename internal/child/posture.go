@@ -10,6 +10,9 @@ type Posture struct {
 	// a program that never sets it links none of that.
 	Program func(Posture) (*Program, error)
 
+	// Cgroups are joined first of all. The child that a pid namespace takes is
+	// born in them.
+	Cgroups []Cgroup
 	// Join are namespaces, joined in this order before the ids change, by
 	// descriptors that stay the caller's: setns(2).
 	Join []Namespace
@@ -80,6 +83,14 @@ type Namespace struct {
 	// Type is CLONE_NEW* as setns(2) takes it.
 	Type uintptr
 	// Name is that of its file: "mnt", "pid".
+	Name string
+}
+
+// Cgroup is one to join: cgroups(7).
+type Cgroup struct {
+	// FD is its file cgroup.procs, open for writing.
+	FD int
+	// Name tells its hierarchy: the controllers of version 1, or "unified".
 	Name string
 }
 

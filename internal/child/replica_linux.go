@@ -41,6 +41,8 @@ type replica struct {
 	names map[Step]string
 	// parent is a pidfd of this process.
 	parent int
+	// joined are the steps that join a cgroup each.
+	joined []Step
 	// entered says that the prologue is complete: see Enter.
 	entered bool
 	scans   bool
@@ -62,8 +64,8 @@ type proofSteps struct {
 // NewReplica returns a program whose children take on the posture before they
 // make its calls. Call Enter before the first of these. It must be closed.
 //
-// The children keep the caller's cgroup, LSM label, keyrings, scheduling and
-// OOM score. Their securebits are all off. It takes CAP_SYS_ADMIN to join
+// The children keep the caller's LSM label, keyrings, scheduling and OOM score,
+// and its cgroups but those of Cgroups. Their securebits are all off. It takes CAP_SYS_ADMIN to join
 // namespaces, CAP_SYS_CHROOT for another root, CAP_SETUID, CAP_SETGID and
 // CAP_SETPCAP for what they are named after, and Linux 5.9.
 func NewReplica(po Posture) (*Program, error) {
@@ -80,6 +82,7 @@ func NewReplica(po Posture) (*Program, error) {
 	p.replica = rep
 	rep.header = p.Bytes(ids([]uint32{capVersion, 0}))
 	p.guard()
+	p.joinCgroups()
 	p.join(po.Join)
 	p.changeRoot()
 	p.changeIDs()
@@ -117,6 +120,16 @@ func (p *Program) try(name string, nr uint32, args ...Arg) Step {
 func (p *Program) guard() {
 	p.try("prctl(PR_SET_PDEATHSIG)", kernel.SysPrctl, Int(prSetPdeathsig), Int(9), Int(0), Int(0), Int(0))
 	p.must("prctl(PR_SET_DUMPABLE)", kernel.SysPrctl, 0, Int(prSetDumpable), Int(0), Int(0), Int(0), Int(0))
+}
+
+// joinCgroups comes before the cgroup namespace is joined, in which those above
+// its root have no name, and while the child may still be moved. 0 stands for
+// the writer. What write(2) answers is not 0, so it is looked at afterwards.
+func (p *Program) joinCgroups() {
+	r := p.rep()
+	for _, c := range r.Cgroups {
+		r.joined = append(r.joined, p.try("write(cgroup.procs of "+c.Name+")", kernel.SysWrite, Int(c.FD), p.String("0"), Int(1)))
+	}
 }
 
 func (p *Program) join(list []Namespace) {

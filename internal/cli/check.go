@@ -19,7 +19,7 @@ import (
 // checkFlags are the flags of auditctl check as they were written.
 type checkFlags struct {
 	pid, policy, output, probes, timeout once
-	verbose, filters                     bool
+	verbose, filters, join               bool
 }
 
 // checkRun is what they mean.
@@ -31,6 +31,7 @@ type checkRun struct {
 	timeout time.Duration
 	verbose bool
 	filters bool
+	join    bool
 }
 
 func (c *command) checkCommand() *cobra.Command {
@@ -65,13 +66,14 @@ func (c *command) checkCommand() *cobra.Command {
 	flags.Var(&f.probes, "probes", "whether attempts are made, in child processes")
 	flags.Var(&f.timeout, "timeout", "what is not found out by then is unknown")
 	flags.BoolVar(&f.filters, "seccomp-filter", false, "read the seccomp filters of --pid also where the policy does not need them; each thread is stopped for a moment")
+	flags.BoolVar(&f.join, "join-cgroup", false, "make the attempts in the cgroup of --pid too, whose limits on processes and memory they are charged to")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "in text: also what passed, what was not asked for, and second opinions")
 	return cmd
 }
 
 // parse returns what the flags mean, or everything that is wrong with them.
 func (f *checkFlags) parse(ctx context.Context, c *command) (*checkRun, error) {
-	run := &checkRun{json: f.output.value == "json", probes: f.probes.value == "auto", verbose: f.verbose, filters: f.filters}
+	run := &checkRun{json: f.output.value == "json", probes: f.probes.value == "auto", verbose: f.verbose, filters: f.filters, join: f.join}
 	errs := []error{
 		oneOf("--output", f.output.value, "text", "json"),
 		oneOf("--probes", f.probes.value, "auto", "off"),
@@ -85,6 +87,12 @@ func (f *checkFlags) parse(ctx context.Context, c *command) (*checkRun, error) {
 	errs = append(errs, err)
 	if f.filters && !f.pid.given {
 		errs = append(errs, hint(errors.New("--seccomp-filter: a process cannot read its own filters"), "name a process by --pid, from outside any filter"))
+	}
+	switch {
+	case f.join && !f.pid.given:
+		errs = append(errs, hint(errors.New("--join-cgroup: without --pid attempts are made in this program's own cgroup"), "name the process whose cgroup it is by --pid"))
+	case f.join && f.probes.value == "off":
+		errs = append(errs, hint(errors.New("--join-cgroup: with --probes off nothing is tried that could join it"), "leave out one of them"))
 	}
 	// Standard input is read only for a command that will run.
 	if err := errors.Join(errs...); err != nil {
@@ -116,7 +124,7 @@ func (c *command) check(ctx context.Context, run *checkRun) error {
 	if !run.probes {
 		opts = append(opts, audit.WithoutProbes())
 	}
-	ctx = auditopt.With(ctx, auditopt.Options{ExecChild: execChild, Filters: run.filters})
+	ctx = auditopt.With(ctx, auditopt.Options{ExecChild: execChild, Filters: run.filters, JoinCgroup: run.join})
 	r, err := audit.Check(ctx, opts...)
 	if stopped := ctx.Err(); stopped != nil {
 		return fmt.Errorf("interrupted before the audit was complete: %w", stopped)

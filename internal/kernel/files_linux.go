@@ -25,8 +25,8 @@ const (
 	procMagic = unix.PROC_SUPER_MAGIC
 )
 
-// Open opens a file for reading by openat(2), close-on-exec. under names the
-// directory in errors; it is empty where path says all.
+// Open opens a file by openat(2), for reading but with OpenWrite, close-on-exec.
+// under names the directory in errors; it is empty where path says all.
 func Open(dir int, path string, flags int, under string) (int, error) {
 	var room pathRoom
 	fd, errno := invoke(unix.SYS_OPENAT, dir, room.terminated(path), uintptr(flags|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_LARGEFILE), 0, nil)
@@ -142,6 +142,8 @@ type FileSystem struct {
 	Proc bool
 	// ReadOnly is true where the mount or its file system is read-only.
 	ReadOnly bool
+	// Cgroup is true for cgroup file systems of both versions.
+	Cgroup bool
 }
 
 // Statfs is fstatfs(2).
@@ -157,7 +159,11 @@ func (c *Calls) Statfs(fd int, shown string) (FileSystem, error) {
 	if err := c.settle(callFstatfs, shown, errnoOf(err), st.Type != -1); err != nil {
 		return FileSystem{}, err
 	}
-	return FileSystem{Proc: uint32(st.Type) == procMagic, ReadOnly: st.Flags&unix.ST_RDONLY != 0}, nil
+	kind := uint32(st.Type)
+	return FileSystem{
+		Proc: kind == procMagic, ReadOnly: st.Flags&unix.ST_RDONLY != 0,
+		Cgroup: kind == unix.CGROUP_SUPER_MAGIC || kind == unix.CGROUP2_SUPER_MAGIC,
+	}, nil
 }
 
 // Readlink is readlinkat(2). A target of more than 4095 bytes is ENAMETOOLONG.

@@ -21,6 +21,7 @@ const (
 	SysPpoll           = unix.SYS_PPOLL
 	SysPrctl           = unix.SYS_PRCTL
 	SysPrlimit64       = unix.SYS_PRLIMIT64
+	SysWrite           = unix.SYS_WRITE
 	SysReadlinkat      = unix.SYS_READLINKAT
 	SysRtSigaction     = unix.SYS_RT_SIGACTION
 	SysRtSigprocmask   = unix.SYS_RT_SIGPROCMASK

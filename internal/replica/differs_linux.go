@@ -28,7 +28,7 @@ func (m *maker) admit() func(child.Candidate) string {
 			return "its own status is about another process"
 		}
 		differs := differences(&s.Thread, &class.Thread, forced || c.Scans, c.Scans)
-		if what := t.elsewhere(c.PID, theirs); what != "" {
+		if what := t.elsewhere(c.PID, theirs, class.TID); what != "" {
 			differs = append(differs, what)
 		}
 		if len(differs) == 0 {
@@ -38,15 +38,18 @@ func (m *maker) admit() func(child.Candidate) string {
 	}
 }
 
-// elsewhere says in which namespaces the child is not, where its links may be
-// read: it is not dumpable, so that takes CAP_SYS_PTRACE. That each was joined
-// is known from setns(2) otherwise.
-func (t *Target) elsewhere(pid int, want surroundings) string {
+// elsewhere says in which cgroups and namespaces the child is not; of namespaces
+// where its links may be read: it is not dumpable, so that takes CAP_SYS_PTRACE.
+// That each was joined is known from setns(2) otherwise.
+func (t *Target) elsewhere(pid int, want surroundings, class int) string {
 	task, err := t.proc.Task(pid)
 	if err != nil {
 		return "its own task directory could not be opened: " + err.Error()
 	}
 	defer task.Close()
+	if what := t.outsideCgroups(task, pid, class); what != "" {
+		return what
+	}
 	got, err := t.surroundings(task, pid)
 	if err != nil {
 		return ""

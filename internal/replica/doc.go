@@ -3,7 +3,8 @@
 // capability sets and seccomp filters. What they may do then, it may do.
 //
 // Securebits, keep-caps and the Landlock domain of another process cannot be
-// read, and its cgroup and LSM label are not taken on: these are named.
+// read, its LSM label is not taken on, and its cgroup only by JoinCgroups: these
+// are named.
 package replica
 
 import "errors"

@@ -277,10 +277,8 @@ func (m *maker) rest() error {
 		m.po.Umask = mask
 	}
 	m.limit()
-	theirs, err1 := m.file(m.task, m.class.TID, "cgroup")
-	ours, err2 := m.file(m.own, kernel.Gettid(), "cgroup")
-	if err1 != nil || err2 != nil || theirs != ours {
-		m.limits = append(m.limits, notJoined)
+	if err := m.cgroups(); err != nil {
+		return err
 	}
 	return m.label()
 }

@@ -16,6 +16,12 @@ type Target struct{}
 // Open returns an error that says so.
 func Open(context.Context, int) (*Target, error) { return nil, kernel.ErrNeedsLinux }
 
+// JoinCgroups does nothing here.
+func (t *Target) JoinCgroups() {}
+
+// Doubt says nothing here: there is no attempt to doubt.
+func (t *Target) Doubt(*posture.Class, *posture.Attempt) string { return "" }
+
 // Close does nothing here.
 func (t *Target) Close() {}
 

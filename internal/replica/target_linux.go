@@ -26,6 +26,11 @@ type Target struct {
 	fds       []int
 	// seen is what each thread that a replica stands for was in.
 	seen map[int]surroundings
+	// joins: replicas join the cgroups of their threads. joined are those that
+	// the one of each thread does, and effects is what of the others matters.
+	joins   bool
+	joined  map[int][]hierarchy
+	effects map[int]effects
 }
 
 // Open holds the process with that id in our pid namespace. Where it is called
@@ -75,6 +80,10 @@ func (t *Target) open(ctx context.Context) error {
 	}
 	return nil
 }
+
+// JoinCgroups has replicas join the cgroups of the process, whose limits they are
+// charged to then. It comes before Posture.
+func (t *Target) JoinCgroups() { t.joins, t.joined = true, map[int][]hierarchy{} }
 
 // Close lets go of the process.
 func (t *Target) Close() {
@@ -135,6 +144,9 @@ func (t *Target) Still() error {
 			return fmt.Errorf("%w: %w", ErrChanged, err)
 		}
 		if what := was.differ(is); what != "" {
+			return fmt.Errorf("%w: %s of thread %d", ErrChanged, what, tid)
+		}
+		if what := t.outsideCgroups(t.task, tid, tid); what != "" {
 			return fmt.Errorf("%w: %s of thread %d", ErrChanged, what, tid)
 		}
 	}
