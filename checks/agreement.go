@@ -102,16 +102,28 @@ func compareScans(out *results, a *audited) (agreed []string) {
 				disagreeTried(out, a, s.ABI, one)
 			}
 		}
-		if same > 0 {
-			agreed = append(agreed, strconv.Itoa(same)+" numbers of "+s.ABI)
+		// That the filters' answers hold for an ABI which this kernel does not
+		// have, since no call of it is made, is of no use to anybody.
+		if same > 0 && !a.lacksABI(s.ABI) {
+			agreed = append(agreed, counted(same, "number")+" of "+s.ABI)
 		}
 	}
 	if left > 0 {
-		words := strconv.Itoa(left) + " more numbers"
+		words := counted(left, "more number")
 		f := out.add(contradictionID, report.Gap, "two sources that agree", words, "the evaluated filters disagree with what was seen for "+words)
 		f.Subject, f.Evidence = "more", []report.Evidence{{Source: "…", Value: words}}
 	}
 	return agreed
+}
+
+// lacksABI says that the kernel is known not to have an ABI.
+func (a *audited) lacksABI(name string) bool {
+	for i := range a.ABIs {
+		if b := &a.ABIs[i]; b.Name == name {
+			return b.Present.State == posture.Known && !b.Present.Value
+		}
+	}
+	return false
 }
 
 // compareTried is pass where the filters' answer is what was seen, gap where it

@@ -69,9 +69,9 @@ type weight struct {
 // weigh returns the weight of an id, and the zero weight for one without an
 // entry.
 func weigh(id string) weight {
-	for i := range catalog {
-		if m := &catalog[i]; m.ID == id {
-			return weight{m.Layer, m.Severity, m.Fix}
+	for i := range weights {
+		if w := &weights[i]; w.id == id {
+			return w.weight
 		}
 	}
 	if name, ok := strings.CutPrefix(id, probePrefix); ok {

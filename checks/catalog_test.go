@@ -73,6 +73,15 @@ func TestCatalogIsComplete(t *testing.T) {
 	}
 }
 
+// TestFindingsCarryTheirEntry: what a finding carries is in a table of its own.
+func TestFindingsCarryTheirEntry(t *testing.T) {
+	for _, m := range checks.Catalog() {
+		if layer, severity, fix := checks.WeighAll(m.ID); layer != m.Layer || severity != m.Severity || fix != m.Fix {
+			t.Errorf("%s: findings carry %s %s %q, the catalogue has %s %s %q", m.ID, layer, severity, fix, m.Layer, m.Severity, m.Fix)
+		}
+	}
+}
+
 // TestCheckFixesNameEveryPlatform: what is not an attempt says how it is closed
 // under docker, kubernetes and systemd and in Go.
 func TestCheckFixesNameEveryPlatform(t *testing.T) {

@@ -66,7 +66,7 @@ func run(p *posture.Process, pol *policy.Policy, attempts []names.Attempt, weigh
 	}
 	a := view(p)
 	a.compare, a.attempts = compare, attempts
-	out := results{make([]report.Finding, 0, len(catalog)+len(reachIDs)+len(reachProbes)+len(attempts)+maxSpare), weigh}
+	out := results{make([]report.Finding, 0, len(weights)+len(reachIDs)+len(reachProbes)+len(attempts)+maxSpare), weigh}
 	for _, family := range families {
 		family(&out, a, pol)
 	}

@@ -161,8 +161,8 @@ func agreement(out *results, a *audited, all *agreed) {
 	}
 	f := out.add(contradictionID, report.Pass, "two sources that agree", "", "")
 	if all.facts > 0 {
-		same := strconv.Itoa(all.facts) + " facts of " + strconv.Itoa(all.tids) + " threads agree"
-		also(f, same, "what the kernel answered by system calls agrees with /proc: "+same)
+		same := counted(all.facts, "fact") + " of " + counted(all.tids, "thread")
+		also(f, same+" alike", "what the kernel answered by system calls agrees with /proc in "+same)
 		for i := range a.Kernel {
 			k := &a.Kernel[i]
 			if c := a.class[k.TID]; c != nil {
@@ -177,12 +177,12 @@ func agreement(out *results, a *audited, all *agreed) {
 		f.Evidence = append(f.Evidence, seen(&a.AfterExec.Origin)...)
 	}
 	if all.fetched != nil {
-		const same = "as many filters as the kernel shows could be read"
+		const same = "as many filters could be read as the kernel counts"
 		also(f, same, same)
 		f.Evidence = append(f.Evidence, seen(&all.fetched.SeccompFilters.Origin, &all.fetched.Filters.Origin)...)
 	}
 	if len(all.scanned) > 0 {
-		same := "what the filters answer is what was seen, for " + strings.Join(all.scanned, ", ")
+		same := "what the filters are computed to answer is what was seen when it was tried, for " + strings.Join(all.scanned, ", ")
 		also(f, same, same)
 		f.Evidence = append(f.Evidence, seen(&a.Scan.Origin)...)
 	}

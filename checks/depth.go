@@ -136,10 +136,7 @@ func (c *depthCase) message(status report.Status, name, who string, s *standing,
 }
 
 func layerCount(n int) string {
-	if n == 1 {
-		return "1 layer"
-	}
-	return strconv.Itoa(n) + " layers"
+	return counted(n, "layer")
 }
 
 // standing is what stands before one attack of some threads.

@@ -35,7 +35,7 @@ func directoryDescriptors(out *results, a *audited, pol *policy.Policy) {
 		}
 	}
 	if len(by[report.Gap])+len(by[report.Unknown]) == 0 {
-		f := addDescriptor(out, report.Pass, "", "none", "none of "+strconv.Itoa(len(all))+" open descriptors is a directory outside the root")
+		f := addDescriptor(out, report.Pass, "", "none", "no directory outside the root is among "+counted(len(all), "open descriptor"))
 		f.Evidence = seen(&a.Descriptors.Origin)
 	}
 	addDescriptors(out, report.Gap, by[report.Gap])
@@ -65,7 +65,7 @@ func addDescriptors(out *results, status report.Status, ds []*posture.Descriptor
 		f.Evidence = seen(&d.Directory.Origin, &d.OutsideRoot.Origin)
 	}
 	if left := len(ds) - maxDescriptors; left > 0 {
-		words := strconv.Itoa(left) + " more descriptors"
+		words := counted(left, "more descriptor")
 		f := addDescriptor(out, status, "more", words, "the same holds for "+words)
 		f.Evidence = []report.Evidence{{Source: "…", Value: words}}
 	}

@@ -33,3 +33,9 @@ func ReachProbes() (out []Weighed) {
 	}
 	return out
 }
+
+// WeighAll returns what a finding of that id carries.
+func WeighAll(id string) (report.Layer, report.Severity, string) {
+	w := weighAll(id)
+	return w.layer, w.severity, w.fix
+}

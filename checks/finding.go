@@ -171,6 +171,14 @@ func distinct(ns []int) []int {
 	return slices.Compact(ns)
 }
 
+// counted is a number of things, of which there may be one.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
+}
+
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // caps names every capability of the set.

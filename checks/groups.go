@@ -23,7 +23,10 @@ func groups(out *results, a *audited, pol *policy.Policy) {
 		thing:    "the list of supplementary groups",
 		judge:    func(t *posture.Thread) (report.Status, string) { return judgeGroups(t, want, user.GID) },
 		facts:    []fact{factGroups, factGID},
-		gap:      [...]string{"", ": supplementary groups ", " are more than the policy allows"},
+		gap:      [...]string{"supplementary groups of ", " that the policy does not allow: ", ""},
+	}
+	if want.Nonroot && a.already("gid-root", nil) != "" {
+		check.gap[2] = ", which stays among them when the group id alone is changed"
 	}
 	check.run(out, a)
 }

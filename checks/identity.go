@@ -28,7 +28,7 @@ func ids(out *results, a *audited, id, kind string, want *policy.ID, which fact)
 	check := threadCheck{
 		id:       id,
 		expected: expected,
-		thing:    "the set of four " + kind + " ids",
+		thing:    "the set of the real, effective, saved and file system " + kind + " id",
 		judge: func(t *posture.Thread) (report.Status, string) {
 			got := which.ids(t)
 			if got.State != posture.Known {

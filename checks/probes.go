@@ -1,6 +1,9 @@
 package checks
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -39,7 +42,7 @@ func probe(out *results, a *audited, name string) {
 		out.add(id, report.Unknown, "fails", "not tried", "whether the process can "+meta.Does+" was not tried: "+a.notTried())
 		return
 	}
-	status, observed, message := outcome(made, meta.Does)
+	status, observed, message := outcome(made, meta.Does, a.already(name, nil))
 	f := out.add(id, status, "fails", observed, message)
 	n := min(len(made.Evidence), maxEvidence)
 	f.Evidence = make([]report.Evidence, n, n+1)
@@ -81,32 +84,96 @@ func severity(o posture.Outcome) int {
 	}
 }
 
-func outcome(made *posture.Attempt, does string) (status report.Status, observed, message string) {
-	detail := ""
-	if made.Detail != "" {
-		detail = ": " + made.Detail
-	}
+func outcome(made *posture.Attempt, does, already string) (status report.Status, observed, message string) {
 	o := made.Outcome
 	if len(made.TIDs) > 0 && o != posture.Succeeded {
 		o = posture.Undecided
 	}
+	observed = outcomeWords(o, made)
+	return judgeOutcome(o), observed, sentence(o, wholeProcess, does, made.Detail, already)
+}
+
+const wholeProcess = "the process"
+
+// sentence says how an attempt of somebody ended. Already is what they are
+// without it.
+func sentence(o posture.Outcome, who, does, detail, already string) string {
+	words := "whether " + who + " can " + does + " could not be told"
+	switch {
+	case o == posture.Succeeded && already != "":
+		is := " is "
+		if strings.Contains(who, "threads") {
+			is = " are "
+		}
+		words = who + is + already + " already, so that an attempt to " + does + " succeeds"
+	case o == posture.Succeeded:
+		words = who + " can " + does
+	case o == posture.Stopped:
+		words = who + " cannot " + does
+	case o == posture.NoObject:
+		words = "there was nothing on which to try whether " + who + " can " + does
+	}
+	if detail != "" {
+		words += ": " + detail
+	}
+	return words
+}
+
+// already says what threads, all where none are named, are without an attempt
+// that takes an id of 0, or nothing.
+func (a *audited) already(name string, tids []int) string {
+	which, is := factUID, "root"
+	if !strings.HasSuffix(name, "uid-root") {
+		which, is = factGID, "in group 0"
+		if !strings.HasSuffix(name, "gid-root") {
+			return ""
+		}
+	}
+	are := ""
+	for i := range a.views {
+		v := &a.views[i]
+		if len(tids) > 0 && !slices.Contains(tids, v.tids[0]) {
+			continue
+		}
+		ids := which.ids(v.Thread)
+		if ids.State != posture.Known || !root(ids.Value.Effective) || !root(ids.Value.FS) {
+			return ""
+		}
+		are = is
+	}
+	return are
+}
+
+func judgeOutcome(o posture.Outcome) report.Status {
 	switch o {
 	case posture.Succeeded:
-		return report.Gap, "succeeded", "the process can " + does + detail
-	case posture.Stopped:
-		observed = "stopped by " + made.By.String()
-		if made.By == posture.StoppedUnknown {
-			observed = "stopped, by which layer is unknown"
-		}
-		if made.Also != posture.StoppedUnknown {
-			observed += ", and behind that by " + made.Also.String()
-		}
-		return report.Pass, observed, "the process cannot " + does + detail
-	case posture.NoObject:
-		return report.Pass, "nothing to try it on", "there was nothing to try on whether the process can " + does + detail
+		return report.Gap
+	case posture.Stopped, posture.NoObject:
+		return report.Pass
 	default:
-		return report.Unknown, "undecided", "whether the process can " + does + " could not be told" + detail
+		return report.Unknown
 	}
+}
+
+// outcomeWords is what was observed of an attempt.
+func outcomeWords(o posture.Outcome, made *posture.Attempt) string {
+	switch o {
+	case posture.Succeeded:
+		return "succeeded"
+	case posture.Stopped:
+	case posture.NoObject:
+		return "nothing to try it on"
+	default:
+		return "undecided"
+	}
+	words := "stopped by " + made.By.String()
+	if made.By == posture.StoppedUnknown {
+		words = "stopped, by which layer is unknown"
+	}
+	if made.Also != posture.StoppedUnknown {
+		words += ", and behind that by " + made.Also.String()
+	}
+	return words
 }
 
 // leaveDepth stands in for depth where that check is left out.

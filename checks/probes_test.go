@@ -61,7 +61,7 @@ func TestProbesOfThreads(t *testing.T) {
 			report.Unknown, []int{12}, "undecided", "thread 12: not tried"},
 		"the process, tried as a whole": {threadsTried(tried(no, cap, "")), report.Pass, nil, "stopped by capability", "the process cannot"},
 		"no object for one class":       {threadsTried(tried(no, cap, "", 10, 12), tried(none, 0, "", 11)), report.Pass, nil, "stopped by capability; nothing to try it on", "the process cannot"},
-		"no object for any":             {threadsTried(tried(none, 0, "", 10, 12), tried(none, 0, "", 11)), report.Pass, nil, "nothing to try it on", "nothing to try on"},
+		"no object for any":             {threadsTried(tried(none, 0, "", 10, 12), tried(none, 0, "", 11)), report.Pass, nil, "nothing to try it on", "nothing on which to try whether the process can"},
 		"a thread that has ended":       {threadsTried(tried(no, cap, "", 10, 12), tried(no, cap, "", 11), tried(yes, 0, "", 99)), report.Gap, []int{99}, "succeeded", "thread 99 can"},
 	} {
 		t.Run(name, func(t *testing.T) {

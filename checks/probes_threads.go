@@ -17,7 +17,7 @@ func probesOfThreads(out *results, a *audited, pol *policy.Policy) {
 			return
 		}
 		tids, who := m.threads(a)
-		observed, message := m.words(who, meta.Does)
+		observed, message := m.words(who, meta.Does, a.already(name, tids))
 		f := out.add(probePrefix+name, m.status, "fails", observed, message)
 		f.Threads, f.Evidence = tids, m.evidence()
 	})
@@ -97,67 +97,31 @@ func (m *made) leave(a *audited, covered []int) {
 // threads returns those that the outcome holds for, and who they are.
 func (m *made) threads(a *audited) (tids []int, who string) {
 	if m.whole || m.status == report.Pass {
-		return nil, "the process"
+		return nil, wholeProcess
 	}
 	return a.holdsFor(append(slices.Clone(m.tids), m.left...))
 }
 
-func judgeOutcome(o posture.Outcome) report.Status {
-	switch o {
-	case posture.Succeeded:
-		return report.Gap
-	case posture.Stopped, posture.NoObject:
-		return report.Pass
-	default:
-		return report.Unknown
-	}
-}
-
-func (m *made) words(who, does string) (observed, message string) {
+func (m *made) words(who, does, already string) (observed, message string) {
 	var seen, details []string
-	stopped := false
+	// What failed for some and had no object for others was stopped.
+	o := posture.NoObject
 	for _, one := range m.attempts {
-		seen = append(seen, outcomeWords(one))
-		stopped = stopped || one.Outcome == posture.Stopped
+		seen = append(seen, outcomeWords(one.Outcome, one))
+		if one.Outcome != posture.NoObject {
+			o = one.Outcome
+		}
 		if one.Detail != "" {
 			details = append(details, one.Detail)
 		}
 	}
+	if m.status == report.Unknown {
+		seen, o = []string{"undecided"}, posture.Undecided
+	}
 	if m.why != "" {
 		details = append(details, m.why)
 	}
-	switch {
-	case m.status == report.Gap:
-		message = who + " can " + does
-	case m.status == report.Unknown:
-		seen = []string{"undecided"}
-		message = "whether " + who + " can " + does + " could not be told"
-	case stopped:
-		message = who + " cannot " + does
-	default:
-		message = "there was nothing to try on whether " + who + " can " + does
-	}
-	if detail := listed(details, "; "); detail != "" {
-		message += ": " + detail
-	}
-	return listed(seen, "; "), message
-}
-
-func outcomeWords(one *posture.Attempt) string {
-	switch one.Outcome {
-	case posture.Succeeded:
-		return "succeeded"
-	case posture.NoObject:
-		return "nothing to try it on"
-	}
-	words := "stopped by " + one.By.String()
-	if one.By == posture.StoppedUnknown {
-		words = "stopped, by which layer is unknown"
-	}
-	if one.Also != posture.StoppedUnknown {
-		words += ", and behind that by " + one.Also.String()
-	}
-	return words
+	return listed(seen, "; "), sentence(o, who, does, listed(details, "; "), already)
 }
 
 func (m *made) evidence() []report.Evidence {

@@ -75,7 +75,7 @@ func incomplete(threads *posture.Fact[int], seen int) string {
 	case threads.State != posture.Known:
 		return "there may be threads that were not seen: " + whyNot(&threads.Origin, "the thread set")
 	case seen < threads.Value:
-		return "only " + strconv.Itoa(seen) + " of " + strconv.Itoa(threads.Value) + " threads were read"
+		return "only " + strconv.Itoa(seen) + " of " + counted(threads.Value, "thread") + " were read"
 	default:
 		return ""
 	}
@@ -242,7 +242,7 @@ func (c *threadCheck) addUnknown(out *results, a *audited, t *tally) *report.Fin
 func (c *threadCheck) addPass(out *results, a *audited, t *tally) *report.Finding {
 	who, observed := a.who(a.all), t.words()
 	f := out.add(c.id, report.Pass, c.expected, observed,
-		c.sentence(report.Pass, who, observed, c.thing+" of "+who+" is within what the policy allows"))
+		c.sentence(report.Pass, who, observed, c.thing+" of "+who+" is within what the policy allows: "+short(observed)))
 	t.views = t.views[len(t.views)-1:]
 	f.Evidence = t.evidence(c)
 	return f

@@ -25,10 +25,7 @@ func clip(s string) string {
 
 // someFilters counts filters: "1 filter", "2 filters".
 func someFilters(n int) string {
-	if n == 1 {
-		return "1 filter"
-	}
-	return strconv.Itoa(n) + " filters"
+	return counted(n, "filter")
 }
 
 // actionWords say what a filter does, for a sentence about a call.
