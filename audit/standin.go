@@ -50,6 +50,9 @@ func standIn(ctx context.Context, c *config, p *posture.Process, target *replica
 
 // class makes the attempts of one class.
 func (s *standIns) class(ctx context.Context, class *posture.Class) {
+	if s.strict(class) {
+		return
+	}
 	begin := len(s.p.Attempts)
 	po, limits, err := s.target.Posture(class)
 	for _, l := range limits {
@@ -58,7 +61,7 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		}
 	}
 	if err != nil {
-		s.leave(class, "no child could take its place: "+named(err).Error())
+		s.leave(class, "no child could take its place ("+named(cause(err)).Error()+")")
 		return
 	}
 	if why := s.unsafe(class, &po); why != "" {

@@ -112,7 +112,7 @@ func (m *maker) facts() error {
 		{"no_new_privs", t.NoNewPrivs.Origin}, {"seccomp mode", t.SeccompMode.Origin},
 	} {
 		if f.State != posture.Known {
-			return errors.New("its " + f.what + ": " + f.Why())
+			return errors.New("its " + f.what + " could not be read, " + f.Why())
 		}
 	}
 	return nil
@@ -237,10 +237,10 @@ func (m *maker) filters() error {
 	}
 	f, known := t.Filters.Get()
 	if !known {
-		return errors.New("its seccomp filters: " + t.Filters.Why())
+		return errors.New("its seccomp filters could not be read, " + t.Filters.Why())
 	}
 	if len(f.Programs) == 0 {
-		return errors.New("its seccomp filters: none were read, though it has some")
+		return errors.New("none of its seccomp filters was read, though it has some")
 	}
 	po.Filters = f.Programs
 	if po.NoNewPrivs || po.Effective&(1<<capSysAdmin) != 0 {
