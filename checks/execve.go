@@ -31,51 +31,132 @@ type Credentials struct {
 // process (CLONE_FS).
 func Execve(c Credentials) posture.CapSets { return c.execve() }
 
-func (c *Credentials) execve() posture.CapSets {
-	// Without set-ID bits the effective ids stay as they are. The group one
-	// still counts as changed where it is among none of the groups that file
-	// access goes by, as after setfsgid(2).
-	return c.transformed(!c.inGroups())
-}
+func (c *Credentials) execve() posture.CapSets { return c.transformed(nil, false).Caps }
 
 // execveByRealIDs is execve for older kernels. Until the middle of 2025 Linux
 // took every program for a set-ID one where effective and real ids differ, and
 // cleared the ambient set. For a verdict the wider answer counts on any kernel:
 // a thread needs no privilege to make its real ids equal to its effective ones.
-func (c *Credentials) execveByRealIDs() posture.CapSets {
-	return c.transformed(c.UID.Effective.Value != c.UID.Real.Value || c.GID.Effective.Value != c.GID.Real.Value)
+func (c *Credentials) execveByRealIDs() posture.CapSets { return c.transformed(nil, true).Caps }
+
+// File is what execve(2) goes by of a program file, as the thread's user
+// namespace sees it.
+type File struct {
+	UID, GID posture.ID
+	// Mode has the set-ID bits and the one by which the group may execute it.
+	Mode uint32
+	// Capped is true where it has file capabilities that count: those that are
+	// in force in the thread's user namespace.
+	Capped                 bool
+	Permitted, Inheritable posture.CapSet
+	// Effective puts them all in force.
+	Effective bool
+	// Ignored is true where neither set-ID bits nor file capabilities count: on
+	// a nosuid mount, and in a user namespace that is not below the one that
+	// mounted the file system.
+	Ignored bool
 }
 
-func (c *Credentials) transformed(idChanged bool) posture.CapSets {
-	after := posture.CapSets{Inheritable: c.Caps.Inheritable, Bounding: c.Caps.Bounding, Ambient: c.Caps.Ambient}
-	allEffective := false
-	if c.Securebits&names.SecbitNoroot == 0 && (root(c.UID.Real) || root(c.UID.Effective)) {
+// Result is what execve(2) leaves.
+type Result struct {
+	Caps posture.CapSets
+	// UID and GID are the effective ids, and with them the saved and the file
+	// system ids. The real ids stay.
+	UID, GID posture.ID
+	// Refused is true where it fails with EPERM: the file's permitted
+	// capabilities must all be had where its effective bit is set.
+	Refused bool
+}
+
+// ExecveFile returns what execve(2) of a program leaves that may be
+// set-user-ID or set-group-ID or may have file capabilities: execve(2),
+// capabilities(7). Whether the thread may execute it at all is not asked, and
+// what Execve leaves out is left out here too.
+func ExecveFile(c Credentials, f File) Result { return c.transformed(&f, false) }
+
+// groupExecute: without it the set-group-ID bit does not mean that.
+const groupExecute = 0o010
+
+// transformed computes what is left after execve(2); byRealIDs by the rule of
+// older kernels on ids. A nil file is a plain program.
+func (c *Credentials) transformed(f *File, byRealIDs bool) Result {
+	r := Result{UID: c.UID.Effective, GID: c.GID.Effective}
+	r.Caps = posture.CapSets{Inheritable: c.Caps.Inheritable, Bounding: c.Caps.Bounding, Ambient: c.Caps.Ambient}
+	if f != nil && (f.Ignored || c.NoNewPrivs && !f.Capped) {
+		f = nil
+	}
+	capped := f != nil && f.Capped
+	if f != nil && !c.NoNewPrivs {
+		r.takeIDs(f)
+	}
+	allEffective := capped && f.Effective
+	if capped {
+		r.Caps.Permitted = c.Caps.Bounding&f.Permitted | c.Caps.Inheritable&f.Inheritable
+		r.Refused = f.Effective && f.Permitted&^r.Caps.Permitted != 0
+	}
+	// A set-user-ID-root program with file capabilities is for users what those say.
+	legacy := !capped || root(c.UID.Real) || !root(r.UID)
+	if legacy && c.Securebits&names.SecbitNoroot == 0 && (root(c.UID.Real) || root(r.UID)) {
 		// Root's programs count as having all file capabilities: inheritable
 		// and permitted. The effective bit goes with the effective id alone.
-		after.Permitted = c.Caps.Inheritable | c.Caps.Bounding
-		allEffective = root(c.UID.Effective)
+		r.Caps.Permitted = c.Caps.Inheritable | c.Caps.Bounding
+		allEffective = allEffective || root(r.UID)
 	}
-	gained := after.Permitted&^c.Caps.Permitted != 0
+	idChanged := c.idChanged(&r, byRealIDs)
+	gained := r.Caps.Permitted&^c.Caps.Permitted != 0
 	if c.NoNewPrivs && (idChanged || gained) {
-		after.Permitted &= c.Caps.Permitted
+		r.UID, r.GID = c.UID.Real, c.GID.Real
+		r.Caps.Permitted &= c.Caps.Permitted
 	}
-	if idChanged {
-		after.Ambient = 0
+	if idChanged || capped {
+		r.Caps.Ambient = 0
 	}
-	after.Permitted |= after.Ambient
-	after.Effective = after.Ambient
+	r.Caps.Permitted |= r.Caps.Ambient
+	r.Caps.Effective = r.Caps.Ambient
 	if allEffective {
-		after.Effective = after.Permitted
+		r.Caps.Effective = r.Caps.Permitted
 	}
-	return after
+	return r
+}
+
+// takeIDs sets the effective ids that the file's bits say. They count only where
+// both its owner and its group mean something in the user namespace.
+func (r *Result) takeIDs(f *File) {
+	if f.UID.Unmapped || f.GID.Unmapped {
+		return
+	}
+	if f.Mode&posture.SetUID != 0 {
+		r.UID = f.UID
+	}
+	if f.Mode&posture.SetGID != 0 && f.Mode&groupExecute != 0 {
+		r.GID = f.GID
+	}
+}
+
+// idChanged says whether the kernel takes ids for changed. Without set-ID bits
+// they stay as they are. The group one still counts as changed where it is among
+// none of the groups that file access goes by, as after setfsgid(2).
+func (c *Credentials) idChanged(r *Result, byRealIDs bool) bool {
+	if byRealIDs {
+		return r.UID.Value != c.UID.Real.Value || r.GID.Value != c.GID.Real.Value
+	}
+	return !sameID(r.UID, c.UID.Effective) || !c.inGroups(r.GID)
+}
+
+// sameID compares ids: those without a mapping by what they are outside.
+func sameID(a, b posture.ID) bool {
+	if a.Unmapped || b.Unmapped {
+		return a.Unmapped && b.Unmapped && a.Outside == b.Outside
+	}
+	return a.Value == b.Value
 }
 
 // root says whether an id is 0 in the thread's own user namespace. One without
 // a mapping there is not, whatever it is shown as.
 func root(id posture.ID) bool { return !id.Unmapped && id.Value == 0 }
 
-func (c *Credentials) inGroups() bool {
-	return c.GID.Effective == c.GID.FS || slices.Contains(c.Groups, c.GID.Effective)
+func (c *Credentials) inGroups(gid posture.ID) bool {
+	return gid == c.GID.FS || slices.Contains(c.Groups, gid)
 }
 
 // execFacts are what execve(2) goes by.

@@ -28,6 +28,12 @@ type Process struct {
 	Root          Root
 	// Descriptors are the open descriptors. Unreadable unless a policy asks.
 	Descriptors Fact[[]Descriptor]
+	// Mounts are those below the root directory, in the kernel's order.
+	// Unreadable unless a policy asks.
+	Mounts Fact[[]Mount]
+	// Programs are the set-user-ID and set-group-ID programs, and those with
+	// file capabilities. Unreadable unless a policy asks.
+	Programs Fact[ProgramWalk]
 	// LastCapability is the highest capability number this kernel has.
 	LastCapability Fact[int]
 

@@ -26,8 +26,10 @@ type Site struct {
 	Proc *procfs.Proc
 	// Buf holds what is read, until the next reading.
 	Buf *procfs.Buffer
+	// by is the audit that it belongs to.
+	by *collector
 }
 
 func (a *collector) site() *Site {
-	return &Site{Ctx: a.ctx, Calls: a.c, Process: a.p, Self: a.self, Task: a.task, NoTask: a.noTask, Proc: a.proc, Buf: &a.buf}
+	return &Site{Ctx: a.ctx, Calls: a.c, Process: a.p, Self: a.self, Task: a.task, NoTask: a.noTask, Proc: a.proc, Buf: &a.buf, by: a}
 }

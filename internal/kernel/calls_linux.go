@@ -34,6 +34,8 @@ const (
 	callUname
 	callGetcwd
 	callKcmp
+	callGetxattrat
+	callGetxattr
 	callOpenTree
 	callUnshare
 	callSetns
@@ -77,6 +79,8 @@ var auditCalls = [numCalls]AuditCall{
 	callUname:      {"uname", unix.SYS_UNAME, args{allOnes}, errnos{unix.EFAULT}, true, "the kernel's release, for the report"},
 	callGetcwd:     {"getcwd", unix.SYS_GETCWD, args{0, 0}, errnos{unix.ERANGE, unix.ENOENT}, true, "whether the working directory lies in the root, where the way up is barred"},
 	callKcmp:       {"kcmp", unix.SYS_KCMP, args{allOnes, allOnes, 0, 0, 0}, errnos{unix.ESRCH, unix.EPERM, unix.EINVAL, unix.ENOSYS}, true, "whether threads share one table of descriptors"},
+	callGetxattrat: {"getxattrat", unix.SYS_GETXATTRAT, args{allOnes, 0, 0, 0, 0, 0}, errnos{unix.EINVAL, unix.ENOSYS}, true, "file capabilities of programs, where a policy asks for them"},
+	callGetxattr:   {"getxattr", unix.SYS_GETXATTR, args{0, 0, 0, 0}, errnos{unix.EFAULT}, true, "file capabilities, where getxattrat(2) is missing"},
 	callOpenTree:   {"open_tree", unix.SYS_OPEN_TREE, args{allOnes, 0, allOnes}, errnos{unix.EINVAL, unix.ENOSYS}, true, "audit.Open keeps /proc/self/task that way"},
 	callUnshare:    {"unshare", unix.SYS_UNSHARE, args{1}, errnos{unix.EINVAL}, true, "a thread that looks at the root of the mount namespace"},
 	callSetns:      {"setns", unix.SYS_SETNS, args{allOnes, 0}, errnos{unix.EBADF}, true, "a thread that looks at the root of the mount namespace"},

@@ -1,0 +1,381 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
+)
+
+// Bounds of one walk. What lies beyond is said not to have been seen.
+const (
+	maxWalked   = 8_000_000 // directory entries
+	maxDepth    = 128       // directories below a mount point: each is a descriptor
+	maxPrograms = 10_000
+	maxLeft     = 200
+)
+
+// walker walks over mounts and looks for programs that give privileges.
+type walker struct {
+	ctx    context.Context
+	c      *kernel.Calls
+	view   *views
+	mounts []posture.Mount
+	// root is the target's root directory, source its name, top what it is.
+	root   int
+	source string
+	top    kernel.Inode
+	// own is true where what bars our way bars the whole process's.
+	own bool
+	out posture.ProgramWalk
+	// failed says why nothing was walked.
+	failed error
+	// seen are directories of file systems that are mounted more than once.
+	seen map[directoryKey]struct{}
+	// stopped is set when a bound is reached.
+	stopped    bool
+	room, attr []byte
+}
+
+// run walks all mounts, and closes the root.
+func (w *walker) run() {
+	defer kernel.Close(w.root)
+	var err error
+	if w.top, err = w.c.Inode(w.root, "", w.source); err != nil {
+		w.failed = err
+		return
+	}
+	if !w.top.HasMountID {
+		w.failed = errors.New(w.source + ": this kernel shows no mount ids")
+		return
+	}
+	shared := w.plan()
+	for i := range w.mounts {
+		if m := &w.mounts[i]; isWalked(m.Type) != made && !w.stopped {
+			w.mount(m, shared[devOf(m)] > 1)
+		}
+	}
+}
+
+func devOf(m *posture.Mount) uint64 { return uint64(m.Major)<<32 | uint64(m.Minor) }
+
+// plan adds the mount of the root directory where the table does not have it, and
+// counts how often each file system is to be walked.
+func (w *walker) plan() map[uint64]int {
+	shared := map[uint64]int{}
+	listed := false
+	for i := range w.mounts {
+		m := &w.mounts[i]
+		listed = listed || m.ID == w.top.MountID
+		if idle(m) == "" && isWalked(m.Type) == walked {
+			shared[devOf(m)]++
+		}
+	}
+	if listed {
+		return shared
+	}
+	m, err := w.rootMount()
+	if err != nil {
+		w.leave("/", err.Error())
+		return shared
+	}
+	m.Major, m.Minor = kernel.Major(w.top.Dev), kernel.Minor(w.top.Dev)
+	shared[devOf(&m)]++
+	// The table is the kernel's; this one is ours alone.
+	w.mounts = append(w.mounts[:len(w.mounts):len(w.mounts)], m)
+	return shared
+}
+
+// idle says why a program on the mount takes no effect.
+func idle(m *posture.Mount) string {
+	switch {
+	case m.Has("nosuid"):
+		return "nosuid"
+	case m.Has("noexec"):
+		return "noexec"
+	default:
+		return ""
+	}
+}
+
+// mount walks one mount, where the mount point leads to it.
+func (w *walker) mount(m *posture.Mount, shared bool) {
+	if why := idle(m); why != "" {
+		w.out.Idle = append(w.out.Idle, posture.Left{Place: m.Point, Why: why})
+		return
+	}
+	if kind := w.servedBy(m); kind != "" {
+		w.leave(m.Point, "on a file system of type "+kind+", which may never answer and so is not looked into")
+		return
+	}
+	through, at, err := w.reach(m)
+	switch {
+	case err == errCovered:
+		m.Reachable.Know("openat2(2)", "covered by another mount")
+		return
+	case err != nil:
+		m.Reachable.Fail("openat2(2)", err.Error())
+		w.barred(m.Point, err, true)
+		return
+	}
+	defer kernel.Close(at.fd)
+	m.Reachable.Value = true
+	m.Reachable.Know("openat2(2)", "")
+	d := directory{fd: -1, path: m.Point, mount: m, through: through, shared: shared && !m.Has("idmapped")}
+	if !at.inode.IsDir() {
+		w.single(&d)
+		return
+	}
+	fd, err := w.list(at.fd, ".", m.Point)
+	if err != nil {
+		w.barred(m.Point, err, w.searchable(at.fd, "."))
+		return
+	}
+	d.fd = fd
+	w.directory(&d, &at.inode)
+}
+
+// servedBy returns the type of the first file system on the way up from a mount
+// that the kernel would have to ask somebody about.
+func (w *walker) servedBy(m *posture.Mount) string {
+	for range len(w.mounts) {
+		if isWalked(m.Type) == served {
+			return m.Type
+		}
+		up := w.above(m)
+		if up == nil || up == m {
+			return ""
+		}
+		m = up
+	}
+	return ""
+}
+
+// above returns the mount that another one is mounted on. Parents stand before
+// their children nearly always, so it is looked for from there.
+func (w *walker) above(m *posture.Mount) *posture.Mount {
+	for i := range w.mounts {
+		if w.mounts[i].ID == m.Parent {
+			return &w.mounts[i]
+		}
+	}
+	return nil
+}
+
+var errCovered = errors.New("another mount covers it")
+
+// reached is a file that was opened with O_PATH.
+type reached struct {
+	fd    int
+	inode kernel.Inode
+}
+
+// reach goes to a mount point from the root, and returns the directories on the
+// way that not everyone may search.
+func (w *walker) reach(m *posture.Mount) (through []posture.Permission, at reached, err error) {
+	for end := 0; ; {
+		prefix := m.Point[:end]
+		if prefix == "" {
+			prefix = "/"
+		}
+		if at, err = w.look(prefix); err != nil {
+			if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+				err = errCovered
+			}
+			return nil, at, err
+		}
+		if end == len(m.Point) || m.Point == "/" {
+			break
+		}
+		through = w.narrow(through, at.fd, &at.inode)
+		kernel.Close(at.fd)
+		next := strings.IndexByte(m.Point[end+1:], '/')
+		if end += next + 1; next < 0 {
+			end = len(m.Point)
+		}
+	}
+	if at.inode.MountID != m.ID {
+		kernel.Close(at.fd)
+		return nil, at, errCovered
+	}
+	return through, at, nil
+}
+
+func (w *walker) look(path string) (reached, error) {
+	fd, err := w.c.OpenInRoot(w.root, path, kernel.OpenPath|kernel.OpenNoFollow, w.source)
+	if err != nil {
+		return reached{}, err
+	}
+	inode, err := w.c.Inode(fd, "", path)
+	if err != nil {
+		kernel.Close(fd)
+	}
+	return reached{fd, inode}, err
+}
+
+// narrow adds a directory that not everyone may search.
+func (w *walker) narrow(through []posture.Permission, fd int, st *kernel.Inode) []posture.Permission {
+	const everyone = 0o111
+	if st.Mode&everyone == everyone {
+		return through
+	}
+	return append(through[:len(through):len(through)], w.permission(fd, ".", st))
+}
+
+// directory is one that is being walked.
+type directory struct {
+	fd      int
+	path    string
+	mount   *posture.Mount
+	through []posture.Permission
+	depth   int
+	// shared is true where the file system may be walked by another mount too.
+	shared bool
+}
+
+func (d *directory) within(name string) string {
+	if d.path == "/" {
+		return "/" + name
+	}
+	return d.path + "/" + name
+}
+
+// directory walks one, and closes it.
+func (w *walker) directory(d *directory, st *kernel.Inode) {
+	defer kernel.Close(d.fd)
+	if w.was(d, st) {
+		return
+	}
+	d.through = w.narrow(d.through, d.fd, st)
+	var below []string
+	err := w.c.Entries(d.fd, w.room, d.path, func(name []byte, kind byte) bool {
+		if !w.goOn(d.path) {
+			return false
+		}
+		switch kind {
+		case kernel.EntryRegular, kernel.EntryUnknown:
+			if w.file(d, string(name)) {
+				below = append(below, string(name))
+			}
+		case kernel.EntryDirectory:
+			below = append(below, string(name))
+		}
+		return true
+	})
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		w.leave(d.path, err.Error())
+	}
+	for _, name := range below {
+		if w.stopped {
+			return
+		}
+		w.enter(d, name)
+	}
+}
+
+// was says that a directory was walked already, by a way that everyone may go.
+func (w *walker) was(d *directory, st *kernel.Inode) bool {
+	if !d.shared {
+		return false
+	}
+	key := directoryKey{dev: st.Dev, ino: st.Ino}
+	if _, known := w.seen[key]; known {
+		return true
+	}
+	if len(d.through) > 0 {
+		return false
+	}
+	if w.seen == nil {
+		w.seen = map[directoryKey]struct{}{}
+	}
+	w.seen[key] = struct{}{}
+	return false
+}
+
+// goOn counts an entry, and says whether the bounds let the walk go on.
+func (w *walker) goOn(path string) bool {
+	w.out.Files++
+	switch err := w.ctx.Err(); {
+	case w.stopped:
+	case err != nil:
+		w.leave(path, err.Error()+" during the walk, which ended here")
+	case w.out.Files > maxWalked:
+		w.leave(path, "too many files for one walk, which ended here")
+	case len(w.out.Programs) >= maxPrograms:
+		w.leave(path, "too many programs for one walk, which ended here")
+	default:
+		return true
+	}
+	w.stopped = true
+	return false
+}
+
+// enter walks the directory name below d, but not over a mount.
+func (w *walker) enter(d *directory, name string) {
+	path := d.within(name)
+	if d.depth+1 > maxDepth {
+		w.leave(path, "too deep for one walk")
+		return
+	}
+	fd, err := w.list(d.fd, name, path)
+	switch {
+	case vanished(err), errors.Is(err, syscall.EXDEV):
+		return // gone meanwhile, or walked as a mount of its own
+	case err != nil:
+		w.barred(path, err, w.searchable(d.fd, name))
+		return
+	}
+	st, err := w.c.Inode(fd, "", path)
+	if err != nil {
+		kernel.Close(fd)
+		w.leave(path, err.Error())
+		return
+	}
+	w.directory(&directory{fd: fd, path: path, mount: d.mount, through: d.through, depth: d.depth + 1, shared: d.shared}, &st)
+}
+
+// vanished: gone, or another kind of file now.
+func vanished(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+}
+
+// list opens a directory for reading, without a change of its access time where
+// that is let.
+func (w *walker) list(dir int, name, shown string) (int, error) {
+	const flags = kernel.OpenDirectory | kernel.OpenNoFollow
+	fd, err := w.c.OpenBeneath(dir, name, flags|kernel.OpenNoAtime, "")
+	if errors.Is(err, syscall.EPERM) {
+		fd, err = w.c.OpenBeneath(dir, name, flags, "")
+	}
+	if e, ok := err.(*kernel.Error); ok {
+		e.File = shown
+	}
+	return fd, err
+}
+
+// searchable says whether paths lead through a directory, whether or not it can
+// be listed.
+func (w *walker) searchable(dir int, name string) bool {
+	fd, err := w.c.OpenBeneath(dir, name+"/.", kernel.OpenPath|kernel.OpenDirectory, "")
+	kernel.Close(fd)
+	return !errors.Is(err, syscall.EACCES)
+}
+
+// barred notes a place that could not be looked at. One that the process may not
+// even search holds nothing that it could execute.
+func (w *walker) barred(path string, err error, searchable bool) {
+	if w.own && errors.Is(err, syscall.EACCES) && !searchable {
+		return
+	}
+	w.leave(path, err.Error())
+}
+
+// leave notes what was not seen, up to a bound.
+func (w *walker) leave(path, why string) {
+	if len(w.out.Unseen) < maxLeft {
+		w.out.Unseen = append(w.out.Unseen, posture.Left{Place: path, Why: why})
+	}
+}
