@@ -5,6 +5,7 @@ package probes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -89,6 +90,11 @@ var testPostures = []testPosture{
 	{name: "binds", drop: true, filter: true, action: unix.SECCOMP_RET_KILL_PROCESS, calls: []string{"capget", "chroot", "unshare", "prctl", "mount"}},
 	{name: "binds nothing", drop: true, filter: true, action: unix.SECCOMP_RET_KILL_PROCESS, calls: []string{"capget", "chroot", "unshare", "prctl", "mount", "getsockname"}},
 	{name: "refused alike", filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EINVAL), calls: []string{"open_tree"}},
+	{name: "directories refused", chroot: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: climbing},
+	{name: "directories killed for", chroot: true, filter: true, action: unix.SECCOMP_RET_KILL_PROCESS, calls: climbing},
+	{name: "directories made up", chroot: true, filter: true, action: unix.SECCOMP_RET_ERRNO, calls: climbing},
+	{name: "looks made up", chroot: true, filter: true, action: unix.SECCOMP_RET_ERRNO, calls: []string{"statx"}},
+	{name: "one way left", chroot: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: []string{"openat"}},
 	{name: "compared as a whole", drop: true, filter: true, action: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), calls: []string{}, exact: true},
 }
 
@@ -107,11 +113,18 @@ func inPosture(name string) error {
 		return fmt.Errorf("unknown posture %q", name)
 	}
 	want := testPostures[k]
-	peer := &Peer{PID: 1, Why: "process 1"}
+	peer, directory := &Peer{PID: 1, Why: "process 1"}, -1
+	if want.chroot {
+		// From before the root changes.
+		var err error
+		if directory, err = syscall.Open("/", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0); err != nil {
+			return err
+		}
+	}
 	if !want.drop && !want.userns {
 		// As root with all capabilities, on a process of its own.
 		victim := exec.Command("sleep", "60")
-		victim.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL}
+		victim.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNS}
 		if err := victim.Start(); err != nil {
 			return err
 		}
@@ -144,7 +157,30 @@ func inPosture(name string) error {
 	if err != nil {
 		return err
 	}
+	beyond, err := Run(ctx, Input{Names: all, Process: p, Beyond: beyondHere(peer, directory)})
+	if err != nil {
+		return err
+	}
+	attempts = append(attempts, beyond...)
 	return json.NewEncoder(os.Stdout).Encode(attempts)
+}
+
+// climbing are the calls by which a directory is left upwards.
+var climbing = []string{"openat", "fchdir", "chdir"}
+
+// beyondHere is one process of another user, with a mount namespace of its own
+// where that is not process 1, and perhaps a directory.
+func beyondHere(peer *Peer, directory int) *Beyond {
+	on := NewBeyond()
+	on.NotTried, on.NotOpened, on.NotSeen, on.NoRoots = "", "", "", ""
+	on.Processes = []OtherProcess{{PID: peer.PID, What: peer.Why, OtherUser: true}}
+	on.Procs = []ProcMount{{Path: "/proc"}}
+	on.Roots = []OtherRoot{{PID: peer.PID, Ours: peer.PID, What: peer.Why}}
+	on.Directories = []Directory{{FD: WorkingDirectory, What: "the working directory", Inside: true}}
+	if directory >= 0 {
+		on.Directories = append(on.Directories, Directory{FD: directory, What: "a directory"})
+	}
+	return on
 }
 
 func (p testPosture) take() error {
@@ -155,7 +191,7 @@ func (p testPosture) take() error {
 	}
 	switch {
 	case p.chroot:
-		return unix.Chroot(os.Getenv(asRoot))
+		return errors.Join(unix.Chroot(os.Getenv(asRoot)), unix.Chdir("/"))
 	case p.lower:
 		return lowerEffective()
 	case p.drop:
@@ -362,7 +398,7 @@ var unguarded = []string{
 
 // needsOther are attempts that root without a filter cannot show: each has a
 // posture of its own below.
-var needsOther = []string{"capset", "chroot-escape"}
+var needsOther = []string{"capset", "chroot-escape", "fd-escape"}
 
 func kernelLacks(a posture.Attempt) bool {
 	return slices.Contains(notShownHere, a.Name) && a.Outcome == posture.Stopped && a.By == posture.StoppedByKernel
@@ -405,6 +441,9 @@ func TestAllowed(t *testing.T) {
 	if a := try(t, "lowered")["capset"]; a.Outcome != posture.Succeeded {
 		t.Errorf("permitted and not effective: %s", describeAttempt(a))
 	}
+	if a := try(t, "chrooted")["fd-escape"]; a.Outcome != posture.Succeeded {
+		t.Errorf("in a chroot with a directory from outside: %s", describeAttempt(a))
+	}
 	if a := try(t, "chrooted")["chroot-escape"]; a.Outcome != posture.Succeeded {
 		t.Errorf("in a chroot with CAP_SYS_CHROOT: %s", describeAttempt(a))
 	}
@@ -416,6 +455,7 @@ func TestStoppedByPermission(t *testing.T) {
 		switch {
 		case kernelLacks(a):
 			t.Logf("not calibrated on this kernel: %s", describeAttempt(a))
+		case name == "fd-escape" && a.Outcome == posture.NoObject:
 		case slices.Contains(unguarded, name) && !(name == "perf-event-open" && perfNeedsCapability(t)):
 			if a.Outcome != posture.Succeeded {
 				t.Errorf("nothing guards it: %s", describeAttempt(a))
@@ -487,6 +527,8 @@ func TestStoppedByFilter(t *testing.T) {
 			switch {
 			case name == "capset" && a.Outcome == posture.NoObject:
 				continue // root has every capability already
+			case slices.Contains(byOpening, name):
+				continue // no filter here is on the calls that it takes
 			case slices.Contains(noEntry[runtime.GOARCH], name) && a.By == posture.StoppedByKernel:
 				continue
 			}
@@ -496,6 +538,24 @@ func TestStoppedByFilter(t *testing.T) {
 			if a.Outcome == posture.Succeeded {
 				t.Errorf("%s: a success through a filter that stops it", p.name)
 			}
+		}
+	}
+}
+
+// byOpening are attempts that take calls which Go cannot do without.
+var byOpening = []string{"fd-escape", "proc-root"}
+
+// TestDirectoriesFiltered: what stands before the ways out of a root, and one way
+// that is left open.
+func TestDirectoriesFiltered(t *testing.T) {
+	needRoot(t)
+	for name, want := range map[string]posture.Outcome{
+		"directories refused": posture.Stopped, "directories killed for": posture.Stopped, "directories made up": posture.Stopped,
+		"looks made up": posture.Undecided, "one way left": posture.Succeeded,
+	} {
+		a := try(t, name)["fd-escape"]
+		if a.Outcome != want || want == posture.Stopped && a.By != posture.StoppedByFilter {
+			t.Errorf("%s: %s", name, describeAttempt(a))
 		}
 	}
 }
@@ -564,7 +624,7 @@ func TestUnsteadyDeathIsUndecided(t *testing.T) {
 
 func TestCatalogueMatchesNames(t *testing.T) {
 	var here []string
-	for _, e := range catalog {
+	for _, e := range slices.Concat(catalog[:], catalogBeyond[:]) {
 		here = append(here, e.name)
 	}
 	var there []string

@@ -35,6 +35,9 @@ type Input struct {
 	// Peer is a process of another user; nil where there is none in reach. A
 	// replica is given the number by which it knows that process.
 	Peer *Peer
+	// Beyond, where it is not nil, is what the attempts of names.AttemptsBeyond
+	// are made on. No other attempts are made then.
+	Beyond *Beyond
 
 	// Replica is the posture of another process in which RunIn makes the
 	// attempts; Run makes them in the calling thread's own.
@@ -100,8 +103,9 @@ func newPlan(in Input, program *child.Program, calls []kernel.AuditCall, careful
 	for _, n := range in.Names {
 		wanted[n] = true
 	}
-	for k := range catalog {
-		entry := &catalog[k]
+	all := entries(&in)
+	for k := range all {
+		entry := &all[k]
 		if !wanted[entry.name] {
 			continue
 		}

@@ -5,6 +5,7 @@ package probes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -196,9 +197,15 @@ func traceRun() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	in := Input{Names: all, Process: p, Peer: &Peer{PID: os.Getppid(), Why: "the test"}}
+	peer := &Peer{PID: os.Getppid(), Why: "the test"}
+	in, beyond := Input{Names: all, Process: p, Peer: peer}, Input{Names: all, Process: p, Beyond: beyondHere(peer, -1)}
+	everything := func() error {
+		_, err := Run(ctx, in)
+		_, errBeyond := Run(ctx, beyond)
+		return errors.Join(err, errBeyond)
+	}
 	// Once before, so that what the runtime opens lazily is there already.
-	if _, err := Run(ctx, in); err != nil {
+	if err := everything(); err != nil {
 		return err
 	}
 	before, err := takeSnapshot()
@@ -206,7 +213,7 @@ func traceRun() error {
 		return err
 	}
 	for range 20 {
-		if _, err := Run(ctx, in); err != nil {
+		if err := everything(); err != nil {
 			return err
 		}
 	}
