@@ -53,22 +53,50 @@ func findPeers(deny map[string]string, p *posture.Process) ([]probes.Peer, error
 	if p.PID != 1 && s.look(1) != nil {
 		s.add(1, ", whose user could not be seen")
 	}
-	if len(s.found) >= s.most {
-		return s.found, nil
-	}
 	pids, err := proc.Dir().Numbers(&s.buf, nil)
 	if err != nil && len(s.found) == 0 {
 		return unseen(p, err)
 	}
+	if err != nil {
+		return nil, err
+	}
 	for _, pid := range pids[:min(len(pids), mostSeen)] {
-		if pid != 1 && pid != p.PID && len(s.found) < s.most {
+		if len(s.found) >= s.most {
+			break
+		}
+		if pid != 1 && pid != p.PID {
 			_ = s.look(pid) // one that could not be seen is left out: process 1 could
 		}
 	}
 	if len(s.found) == 0 && len(pids) > mostSeen {
 		return nil, fmt.Errorf("%d of %d processes were looked at for one of another user, and none is", mostSeen, len(pids))
 	}
-	return s.found, nil
+	return s.found, s.lookApart(pids, p.PID)
+}
+
+// lookApart adds one process of each other user namespace that the own user may
+// have made, or made one above: no other lets its link be read by a thread
+// without CAP_SYS_PTRACE. Such a process needs no capability to be traced.
+func (s *search) lookApart(pids []int, self int) error {
+	const link = "/ns/user"
+	own, err := s.proc.Dir().Readlink(strconv.Itoa(s.proc.Self()) + link)
+	if err != nil {
+		return nil // this kernel has no such namespaces: one's own is always readable
+	}
+	s.userns, s.most = own, 0
+	for i, pid := range pids {
+		if i == mostSeenOther || len(s.apart) > mostApart {
+			return fmt.Errorf("%d of %d processes were looked at for one in a user namespace of the own user's", i, len(pids))
+		}
+		there, err := s.proc.Dir().Readlink(strconv.Itoa(pid) + link)
+		if err != nil || there == own || pid == self {
+			continue
+		}
+		if err := s.look(pid); err != nil && !ended(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // unseen takes process 1 without knowing whose it is.

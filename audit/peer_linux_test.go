@@ -14,6 +14,7 @@ import (
 	"github.com/selfaudit/selfaudit/audit"
 	"github.com/selfaudit/selfaudit/checks/report"
 	"github.com/selfaudit/selfaudit/internal/fixture"
+	"github.com/selfaudit/selfaudit/internal/fixture/inside"
 	"github.com/selfaudit/selfaudit/internal/fixture/launch"
 )
 
@@ -30,13 +31,32 @@ func TestOwnedUserNamespace(t *testing.T) {
 	if r := checkPID(t, pid); r.Verdict != report.Confined {
 		t.Fatalf("verdict %s before there is one", r.Verdict)
 	}
+	if r := checkSelf(t, s); r.Verdict != report.Confined {
+		t.Fatalf("verdict %s of itself before there is one", r.Verdict)
+	}
 	other := owned(t)
-	r := checkPID(t, pid)
+	openTo(t, checkPID(t, pid), other)
+	openTo(t, checkSelf(t, s), other)
+}
+
+// openTo wants a process to be found open to another's attempts.
+func openTo(t *testing.T, r *report.Report, other int) {
+	t.Helper()
 	for _, id := range []string{"probe.ptrace", "probe.process-vm-readv"} {
 		if !slices.ContainsFunc(r.Gaps(), func(f report.Finding) bool { return f.ID == id }) {
-			t.Errorf("%s: no gap, though process %d is open to it", id, other)
+			t.Errorf("self %v: %s: no gap, though process %d is open to it", r.Target.Self, id, other)
 		}
 	}
+}
+
+// checkSelf returns what a process says of itself.
+func checkSelf(t *testing.T, s fixture.Settings) *report.Report {
+	t.Helper()
+	r := launch.Inside(t, nil, s, inside.Request{})
+	if r.Reports[0] == nil {
+		t.Fatal(r.Errors[0])
+	}
+	return r.Reports[0]
 }
 
 func checkPID(t *testing.T, pid int) *report.Report {

@@ -15,7 +15,8 @@ import (
 	"github.com/selfaudit/selfaudit/probes"
 )
 
-// maxStandIns bounds the classes of threads in whose place attempts are made.
+// maxStandIns bounds the classes of threads, split by what they are in, in whose
+// place attempts are made.
 // Threads of real programs have one or two.
 const maxStandIns = 8
 
@@ -24,6 +25,9 @@ type standIns struct {
 	*config
 	p      *posture.Process
 	target *replica.Target
+	// parts are the classes of threads, split by the namespaces and the root
+	// directory that they are in.
+	parts []posture.Class
 }
 
 // standIn makes the policy's attempts in children that have taken on the posture
@@ -32,7 +36,10 @@ type standIns struct {
 func standIn(ctx context.Context, c *config, p *posture.Process, target *replica.Target) error {
 	s := &standIns{config: c, p: p, target: target}
 	for i := range p.Classes {
-		class := &p.Classes[i]
+		s.parts = append(s.parts, target.Apart(&p.Classes[i])...)
+	}
+	for i := range s.parts {
+		class := &s.parts[i]
 		if i >= maxStandIns {
 			s.leave(class, "only "+strconv.Itoa(maxStandIns)+" of the different classes of threads were stood in for")
 			continue
@@ -217,7 +224,7 @@ func takeBack(a *posture.Attempt, why string) {
 
 // tids are the threads that attempts speak for: none where they are all alike.
 func (s *standIns) tids(class *posture.Class) []int {
-	if len(s.p.Classes) == 1 {
+	if len(s.parts) == 1 {
 		return nil
 	}
 	return class.TIDs

@@ -99,7 +99,7 @@ var catalog = []Meta{
 	{
 		"filesystem.cwd", report.Filesystem, report.Critical,
 		"a working directory outside the root",
-		"The working directory leads out of the root directory, as chroot(2) leaves it where it is not followed by chdir(2). Asked where the policy asks for a root other than the machine's (filesystem.root host or chroot), or for no descriptor outside the root (descriptors.outsideRoot).",
+		"The working directory leads out of the root directory, as chroot(2) leaves it where it is not followed by chdir(2), or one thread has a root directory outside the thread group leader's, as unshare(2) of CLONE_FS before a chroot(2) leaves it. Asked where the policy asks for a root other than the machine's (filesystem.root host or chroot), or for no descriptor outside the root (descriptors.outsideRoot).",
 		"Relative paths start there, and the root stops none of them: what lies outside is one open(2) of \"../..\" away, without a capability and without a descriptor; file permissions are all that is left.",
 		fixFilesystemCwd,
 	},

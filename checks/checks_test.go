@@ -195,6 +195,7 @@ func TestOneThreadAsked(t *testing.T) {
 		"Chroot":      func(p *posture.Process) *posture.State { return &p.Root.Chroot.State },
 		"ReadOnly":    func(p *posture.Process) *posture.State { return &p.Root.ReadOnly.State },
 		"CwdOutside":  func(p *posture.Process) *posture.State { return &p.Root.CwdOutside.State },
+		"RootOutside": func(p *posture.Process) *posture.State { return &p.Root.RootOutside.State },
 		"Descriptors": func(p *posture.Process) *posture.State { return &p.Descriptors.State },
 	} {
 		for _, state := range []posture.State{posture.Unreadable, posture.Absent} {

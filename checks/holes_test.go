@@ -359,6 +359,9 @@ var holes = []hole{
 	{name: "a chroot", change: func(p *posture.Process) { p.Root.Chroot.Value = true }, want: want{"filesystem.root chroot": gap}},
 	{name: "a chroot, where one is enough", change: func(p *posture.Process) { p.Root.Chroot.Value = true },
 		ask: func(pol *policy.Policy) { pol.Filesystem.Root.NotChroot = false }, want: want{}},
+	{name: "one thread in the host's root", threads: 2, tids: []int{11}, change: func(p *posture.Process) {
+		p.Root.Host.Value, p.Root.Of.Host = true, 11
+	}, want: want{"filesystem.root host": gap}, says: "thread 11"},
 	{name: "a writable root", change: func(p *posture.Process) { p.Root.ReadOnly.Value = false }, want: want{"filesystem.root readonly": gap}},
 	{name: "an unreadable root", change: func(p *posture.Process) {
 		p.Root = posture.Root{Host: unreadable[bool](), Chroot: unreadable[bool](), ReadOnly: absent[bool]()}
@@ -374,6 +377,12 @@ var holes = []hole{
 	{name: "a working directory that is unreadable", ask: onlyDescriptors, change: cwd(unreadable[bool]()), want: want{"filesystem.cwd": unknown}, says: "EACCES"},
 	{name: "a working directory that is absent", ask: onlyRoot(policy.Root{NotHost: true}), change: cwd(absent[bool]()), want: want{"filesystem.cwd": unknown}},
 	{name: "a working directory that was not looked at", change: cwd(posture.Fact[bool]{Value: true}), want: want{"filesystem.cwd": unknown}},
+
+	{name: "a thread with a root of its own outside", threads: 2, tids: []int{11}, ask: onlyDescriptors, change: func(p *posture.Process) {
+		p.Root.RootOutside.Value, p.Root.Of.RootOutside = true, 11
+	}, want: want{"filesystem.cwd": gap}, says: "leads out of the thread group leader's"},
+	{name: "a thread with a root that is unreadable", ask: onlyDescriptors, change: func(p *posture.Process) { p.Root.RootOutside = unreadable[bool]() },
+		want: want{"filesystem.cwd": unknown}, says: "EACCES"},
 
 	// fds.directory
 	{name: "a directory outside", change: func(p *posture.Process) { p.Descriptors.Value[1].OutsideRoot.Value = true }, want: want{"fds.directory fd 3": gap}, says: `"/srv"`},

@@ -91,7 +91,7 @@ func confined(threads int) *posture.Process {
 		Threads: fact(threads, "/proc/10/task", "threads"),
 		Root: posture.Root{
 			Host: fact(false, "statx(2)", "host"), Chroot: fact(false, "statx(2)", "chroot"), ReadOnly: fact(true, "statx(2)", "readonly"),
-			CwdOutside: fact(false, "statx(2)", "cwd"),
+			CwdOutside: fact(false, "statx(2)", "cwd"), RootOutside: fact(false, "statx(2)", "root"),
 		},
 		Descriptors: fact([]posture.Descriptor{
 			{FD: 0, Path: "/dev/null", Directory: fact(false, "fstat(2)", "0"), OutsideRoot: fact(true, "fstat(2)", "0")},

@@ -13,19 +13,19 @@ const rootID = "filesystem.root"
 func rootDirectory(out *results, a *audited, pol *policy.Policy) {
 	want, root := &pol.Filesystem.Root, &a.Root
 	if want.NotHost {
-		out.root(&rootHost, &root.Host, seen(&root.Host.Origin))
+		out.root(&rootHost, &root.Host, root.Of.Host, seen(&root.Host.Origin))
 	}
 	if want.NotChroot {
-		asked, answer, evidence := &rootChroot, &root.Chroot, seen(&root.Chroot.Origin)
+		asked, answer, tid, evidence := &rootChroot, &root.Chroot, root.Of.Chroot, seen(&root.Chroot.Origin)
 		// A root of one's own is not the machine's either: that is no chroot
 		// and would pass.
 		if !want.NotHost && asked.judge(answer) != report.Gap && rootOwn.judge(&root.Host) != report.Pass {
-			asked, answer, evidence = &rootOwn, &root.Host, append(evidence, seen(&root.Host.Origin)...)
+			asked, answer, tid, evidence = &rootOwn, &root.Host, root.Of.Host, append(evidence, seen(&root.Host.Origin)...)
 		}
-		out.root(asked, answer, evidence)
+		out.root(asked, answer, tid, evidence)
 	}
 	if want.ReadOnly {
-		out.root(&rootReadOnly, &root.ReadOnly, seen(&root.ReadOnly.Origin))
+		out.root(&rootReadOnly, &root.ReadOnly, root.Of.ReadOnly, seen(&root.ReadOnly.Origin))
 	}
 	if !want.NotHost && !want.NotChroot && !want.ReadOnly {
 		out.skip(rootID)
@@ -68,14 +68,16 @@ func (s *aspect) judge(f *posture.Fact[bool]) report.Status {
 	}
 }
 
-func (r *results) root(s *aspect, f *posture.Fact[bool], evidence []report.Evidence) {
+// root adds the finding on one aspect. tid is the thread that it is of.
+func (r *results) root(s *aspect, f *posture.Fact[bool], tid int, evidence []report.Evidence) {
 	status, observed, message := s.judge(f), s.expected, "the root directory is "+s.expected
+	tids, who := of(tid)
 	switch status {
 	case report.Unknown:
 		observed, message = "unknown", "the root directory is not known well enough: "+whyNot(&f.Origin, s.subject)
 	case report.Gap:
 		observed, message = s.bad, s.message
 	}
-	added := r.add(rootID, status, s.expected, observed, message)
-	added.Subject, added.Evidence = s.subject, evidence
+	added := r.add(rootID, status, s.expected, observed, who+message)
+	added.Subject, added.Threads, added.Evidence = s.subject, tids, evidence
 }

@@ -152,6 +152,19 @@ type Root struct {
 	// CwdOutside is true where the working directory of a thread leads out
 	// of the root directory: a chroot(2) without chdir(2).
 	CwdOutside Fact[bool]
+	// RootOutside is true where the root directory of a thread leads out of
+	// that of the thread group leader: an unshare(2) of CLONE_FS on that thread
+	// before a chroot(2) on the others.
+	RootOutside Fact[bool]
+	// Of says of which thread each of these facts is. They are the worst of all
+	// threads'.
+	Of RootThreads
+}
+
+// RootThreads are the first threads that have what Root says, each by itself. 0
+// stands for the thread group leader and all that share with it.
+type RootThreads struct {
+	Host, Chroot, ReadOnly, CwdOutside, RootOutside int
 }
 
 // Descriptor is one open file descriptor.

@@ -7,32 +7,49 @@ import (
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
-// workingDirectories fills Root.CwdOutside, for every thread that has a
-// working directory of its own.
+// workingDirectories fills Root.CwdOutside and Root.RootOutside, for every
+// thread that has a working or root directory of its own.
 func (a *collector) workingDirectories(up *ascent) {
 	const source = "working directories"
-	f := &a.p.Root.CwdOutside
+	r := &a.p.Root
+	cwd, outside := &r.CwdOutside, &r.RootOutside
 	if a.task == nil {
 		// The calling thread is the only one that is seen at all.
-		*f = a.cwdOutside(up, a.openOwn("/"), a.openOwn("."))
-		a.askCwd(f)
+		root := a.openOwn("/")
+		*cwd = a.cwdOutside(up, a.place(root), a.openOwn("."))
+		root.close()
+		a.askCwd(cwd)
+		outside.Fail("/proc", "only the calling thread's root directory could be seen: "+a.noTask.Error())
 		return
 	}
 	own := a.ownFS()
+	var leaders *place
 	for i, tid := range own {
 		if err := a.ctx.Err(); err != nil {
-			f.Fail(source, source+": "+err.Error()+" while they were read")
+			cwd.Fail(source, source+": "+err.Error()+" while they were read")
+			outside.Origin = cwd.Origin
 			return
 		}
-		one := a.cwdOutside(up, a.follow(tid, "root"), a.follow(tid, "cwd"))
-		if i == 0 {
-			*f = one
-		} else if one.Err != errThreadEnded.Error() {
-			worst(f, &one, true)
+		root := a.follow(tid, "root")
+		at := a.place(root)
+		one := a.cwdOutside(up, at, a.follow(tid, "cwd"))
+		switch {
+		case i == 0:
+			leaders = at
+			*cwd, outside.Origin = one, at.Origin
+		case one.Err != errThreadEnded.Error():
+			worst(cwd, &one, true, &r.Of.CwdOutside, tid)
+			if one = (posture.Fact[bool]{Origin: at.Origin}); at.State == posture.Known {
+				// What all else is judged by does not hold this thread otherwise.
+				one = up.from(root.fd, at.Value, leaders, root.source).outside
+				one.Source, one.Raw = at.Source, at.Raw
+			}
+			worst(outside, &one, true, &r.Of.RootOutside, tid)
 		}
+		root.close()
 	}
 	if a.self && len(own) == 1 {
-		a.askCwd(f)
+		a.askCwd(cwd)
 	}
 }
 
@@ -115,9 +132,8 @@ func (a *collector) place(d openDirectory) *place {
 }
 
 // cwdOutside says whether a working directory lies outside a root directory.
-// It closes both.
-func (a *collector) cwdOutside(up *ascent, root, cwd openDirectory) (f posture.Fact[bool]) {
-	defer root.close()
+// It closes the former.
+func (a *collector) cwdOutside(up *ascent, root *place, cwd openDirectory) (f posture.Fact[bool]) {
 	defer cwd.close()
 	if cwd.err != nil {
 		f.Fail(cwd.source, cwd.err.Error())
@@ -128,7 +144,7 @@ func (a *collector) cwdOutside(up *ascent, root, cwd openDirectory) (f posture.F
 		f.Fail(cwd.source, err.Error())
 		return f
 	}
-	f = up.from(cwd.fd, st, a.place(root), cwd.source).outside
+	f = up.from(cwd.fd, st, root, cwd.source).outside
 	switch f.Source = cwd.source; {
 	case f.State != posture.Known:
 	case f.Value:

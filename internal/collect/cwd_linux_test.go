@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,18 @@ import (
 	"github.com/selfaudit/selfaudit/internal/procfs"
 	"golang.org/x/sys/unix"
 )
+
+// wantApart wants a thread's root directory seen to lie outside the leader's,
+// and that thread named.
+func wantApart(p *posture.Process, apart bool) error {
+	if v, known := p.Root.RootOutside.Get(); !known || v != apart {
+		return fmt.Errorf("root directory outside the leader's: %v %s, want %v", v, p.Root.RootOutside.Why(), apart)
+	}
+	if of := p.Root.Of.RootOutside; apart != (of != 0) || of == p.PID {
+		return fmt.Errorf("of thread %d, in process %d", of, p.PID)
+	}
+	return nil
+}
 
 // wantCwd wants the working directories seen to lie outside, or within.
 func wantCwd(p *posture.Process, outside bool) error {
@@ -33,30 +46,49 @@ func jail() string {
 
 // cwdScenes leave the process with a working directory that lies outside the
 // root directory or within.
+// One with a thread that has kept a root directory outside is apart.
 var cwdScenes = map[string]struct {
 	prepare func()
 	outside bool
+	apart   bool
 }{
-	"nothing changed":       {func() { must(private()) }, false},
-	"chroot with chdir":     {func() { must(chroot(jail())) }, false},
-	"chroot without chdir":  {func() { must(syscall.Chroot(jail())) }, true},
-	"chdir below the root":  {func() { must(chroot(jail())); must(os.Mkdir("/a", 0o755)); must(syscall.Chdir("/a")) }, false},
-	"chroot into a sibling": {func() { j := jail(); must(syscall.Chdir(filepath.Dir(j) + "/old")); must(syscall.Chroot(j)) }, true},
+	"nothing changed":       {func() { must(private()) }, false, false},
+	"chroot with chdir":     {func() { must(chroot(jail())) }, false, false},
+	"chroot without chdir":  {func() { must(syscall.Chroot(jail())) }, true, false},
+	"chdir below the root":  {func() { must(chroot(jail())); must(os.Mkdir("/a", 0o755)); must(syscall.Chdir("/a")) }, false, false},
+	"chroot into a sibling": {func() { j := jail(); must(syscall.Chdir(filepath.Dir(j) + "/old")); must(syscall.Chroot(j)) }, true, false},
+	"one thread has kept the machine's": {func() {
+		j := jail()
+		ownThread(func() {})
+		must(chroot(j))
+	}, false, true},
+	"one thread is in another mount namespace": {func() {
+		must(private())
+		ownThread(func() { must(unix.Unshare(unix.CLONE_NEWNS)) })
+	}, false, true},
 	"one thread's own": {func() {
 		j := jail()
-		own := make(chan bool)
-		go func() {
-			runtime.LockOSThread() // not the main thread, which the act is locked to
-			must(unix.Unshare(unix.CLONE_FS))
+		ownThread(func() {
 			must(chroot(j))
 			must(syscall.Chdir("/"))
 			must(syscall.Chroot("/proc"))
-			own <- true
-			select {}
-		}()
-		<-own
+		})
 		must(chroot(j))
-	}, true},
+	}, true, false},
+}
+
+// ownThread starts a thread with a root and working directory of its own, which
+// it changes there. It is not the main thread, which the act is locked to.
+func ownThread(change func()) {
+	own := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		must(unix.Unshare(unix.CLONE_FS))
+		change()
+		own <- true
+		select {}
+	}()
+	<-own
 }
 
 func init() {
@@ -71,7 +103,7 @@ func init() {
 				if err != nil {
 					return err
 				}
-				if err := wantCwd(p, scene.outside); err != nil {
+				if err := errors.Join(wantCwd(p, scene.outside), wantApart(p, scene.apart)); err != nil {
 					return fmt.Errorf("%+v: %w", o, err)
 				}
 			}
@@ -146,7 +178,7 @@ func TestWorkingDirectory(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := wantCwd(p, scene.outside); err != nil {
+				if err := errors.Join(wantCwd(p, scene.outside), wantApart(p, scene.apart)); err != nil {
 					t.Errorf("%+v: %v", o, err)
 				}
 			}

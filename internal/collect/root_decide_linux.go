@@ -78,19 +78,29 @@ func (e *rootEvidence) decideChroot(f *posture.Fact[bool]) {
 	}
 }
 
-// worsen joins the roots of threads that do not share one. What one thread
-// can do, the process can.
-func worsen(r, other *posture.Root) {
-	worst(&r.Host, &other.Host, true)
-	worst(&r.Chroot, &other.Chroot, true)
-	worst(&r.ReadOnly, &other.ReadOnly, false)
+// worsen joins with r the root of a thread that does not share it. What one
+// thread can do, the process can.
+func worsen(r, other *posture.Root, tid int) {
+	worst(&r.Host, &other.Host, true, &r.Of.Host, tid)
+	worst(&r.Chroot, &other.Chroot, true, &r.Of.Chroot, tid)
+	worst(&r.ReadOnly, &other.ReadOnly, false, &r.Of.ReadOnly, tid)
 }
 
-// worst puts into a the worse of the two: bad before unknown before good.
-func worst(a, b *posture.Fact[bool], bad bool) {
+// worst puts into a the worse of the two, bad before unknown before good, and
+// into of the thread that it is of. b is of tid.
+func worst(a, b *posture.Fact[bool], bad bool, of *int, tid int) {
+	if rank(b, bad) > rank(a, bad) {
+		*a, *of = *b, tid
+	}
+}
+
+func rank(f *posture.Fact[bool], bad bool) int {
 	switch {
-	case a.State == posture.Known && a.Value == bad:
-	case b.State == posture.Known && b.Value == bad, a.State == posture.Known:
-		*a = *b
+	case f.State != posture.Known:
+		return 1
+	case f.Value == bad:
+		return 2
+	default:
+		return 0
 	}
 }

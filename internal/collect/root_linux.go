@@ -28,7 +28,7 @@ func (a *collector) root() {
 		if i == 0 {
 			a.p.Root = *r
 		} else {
-			worsen(&a.p.Root, r)
+			worsen(&a.p.Root, r, roots[i].tid)
 		}
 	}
 }
@@ -37,6 +37,7 @@ func (a *collector) root() {
 type rootDirectory struct {
 	place
 	readOnly posture.Fact[bool]
+	tid      int
 }
 
 // roots returns the different root directories among the threads: that of
@@ -63,7 +64,11 @@ func (p *rootDirectory) ended() bool { return p.Err == errThreadEnded.Error() }
 
 var errThreadEnded = errors.New("the thread has ended")
 
-func (a *collector) rootOf(tid int) *rootDirectory { return a.rootAt(a.follow(tid, "root")) }
+func (a *collector) rootOf(tid int) *rootDirectory {
+	r := a.rootAt(a.follow(tid, "root"))
+	r.tid = tid
+	return r
+}
 
 // rootAt looks at a root directory, and closes it.
 func (a *collector) rootAt(d openDirectory) *rootDirectory {

@@ -64,9 +64,12 @@ func TestWorstRoot(t *testing.T) {
 	for _, c := range []struct{ a, b, want posture.Fact[bool] }{
 		{good, good, good}, {good, bad, bad}, {bad, good, bad}, {good, unknown, unknown}, {unknown, good, unknown}, {unknown, bad, bad}, {bad, unknown, bad},
 	} {
-		got := c.a
-		if worst(&got, &c.b, true); got != c.want {
-			t.Errorf("%v %v: %v, want %v", c.a, c.b, got, c.want)
+		got, of, want := c.a, 0, 0
+		if c.want != c.a {
+			want = 2
+		}
+		if worst(&got, &c.b, true, &of, 2); got != c.want || of != want {
+			t.Errorf("%v %v: %v of %d, want %v of %d", c.a, c.b, got, of, c.want, want)
 		}
 	}
 }

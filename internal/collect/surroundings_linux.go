@@ -26,6 +26,7 @@ func (a *collector) surroundings() {
 		a.workingDirectories(up)
 	} else {
 		a.p.Root.CwdOutside.Fail("", "working directories were not asked for")
+		a.p.Root.RootOutside.Fail("", "root directories were not asked for")
 	}
 	if a.o.Reach != nil {
 		a.o.Reach(a.site())

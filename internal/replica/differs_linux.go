@@ -9,6 +9,7 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
+	"github.com/selfaudit/selfaudit/internal/kernel"
 	"github.com/selfaudit/selfaudit/internal/procfs"
 )
 
@@ -136,28 +137,38 @@ func (t *Target) Number(pid int, class *posture.Class) (int, bool, error) {
 	if around == theirs {
 		return pid, true, nil
 	}
-	// A process is in the namespace of its parent, or below that.
-	number := 0
-	for at := pid; at > 0; {
-		levels, depth, err := t.depths(at)
-		if err != nil || len(levels) < depth {
-			return 0, false, unlessEnded(err)
-		}
-		if at == pid {
-			number = levels[depth-1]
-		}
-		link, err := t.proc.Dir().Readlink(strconv.Itoa(at) + "/ns/pid")
-		if err != nil {
-			return 0, false, unlessEnded(err)
-		}
-		if link == theirs {
-			return number, true, nil
-		}
-		if at, err = t.parent(at); err != nil {
-			return 0, false, unlessEnded(err)
-		}
+	levels, depth, err := t.depths(pid)
+	if err != nil || len(levels) < depth {
+		return 0, false, unlessEnded(err)
 	}
-	return 0, false, nil
+	above, err := t.pidNamespaceAbove(pid, len(levels)-depth)
+	if err != nil {
+		return 0, false, unlessEnded(err)
+	}
+	return levels[depth-1], above == theirs, nil
+}
+
+// pidNamespaceAbove returns what the link would say of the namespace that lies so
+// many steps above the pid namespace of a process. The parents of processes do
+// not lead there: that of the first process in a namespace may be anywhere.
+func (t *Target) pidNamespaceAbove(pid, steps int) (string, error) {
+	name := strconv.Itoa(pid) + "/ns/pid"
+	shown := t.proc.Dir().Path() + "/" + name
+	fd, err := t.proc.Dir().OpenNamespace(name)
+	if err != nil {
+		return "", accessible(err)
+	}
+	defer func() { kernel.Close(fd) }()
+	for range steps {
+		above, err := kernel.NamespaceParent(fd, shown)
+		if err != nil {
+			return "", err
+		}
+		kernel.Close(fd)
+		fd = above
+	}
+	st, err := t.c.Stat(fd, shown)
+	return "pid:[" + strconv.FormatUint(st.Ino, 10) + "]", err
 }
 
 // Sees says whether a process of our pid namespace can name what is born in the
@@ -216,17 +227,6 @@ func (t *Target) levels(pid int) ([]int, error) {
 		return nil, errors.New("status of process " + strconv.Itoa(pid) + " has no NSpid")
 	}
 	return slices.Clone(levels), nil
-}
-
-// parent is the process that would wait for that one, or 0.
-func (t *Target) parent(pid int) (int, error) {
-	s, err := t.status(pid)
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(s), "\nPPid:\t")
-	number, _, _ := strings.Cut(rest, "\n")
-	return strconv.Atoi(number)
 }
 
 // status is read into memory that the next reading takes again.

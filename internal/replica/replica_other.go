@@ -28,6 +28,9 @@ func (t *Target) Close() {}
 // Still returns an error that says so.
 func (t *Target) Still() error { return kernel.ErrNeedsLinux }
 
+// Apart splits none here.
+func (t *Target) Apart(class *posture.Class) []posture.Class { return []posture.Class{*class} }
+
 // Posture returns an error that says so.
 func (t *Target) Posture(*posture.Class) (child.Posture, []string, error) {
 	return child.Posture{}, nil, kernel.ErrNeedsLinux

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
 	"github.com/selfaudit/selfaudit/internal/procfs"
 )
@@ -26,6 +28,8 @@ type Target struct {
 	fds       []int
 	// seen is what each thread that a replica stands for was in.
 	seen map[int]surroundings
+	// alike is what each thread was in when its class was split.
+	alike map[int]surroundings
 	// joins: replicas join the cgroups of their threads. joined are those that
 	// the one of each thread does, and effects is what of the others matters.
 	joins   bool
@@ -38,7 +42,7 @@ type Target struct {
 // afterwards, facts and replicas are of one and the same process. It needs no
 // privilege; the error says what of the process could not be opened. Close it.
 func Open(ctx context.Context, pid int) (*Target, error) {
-	t := &Target{c: kernel.New(nil), pid: pid, held: -1, seen: map[int]surroundings{}}
+	t := &Target{c: kernel.New(nil), pid: pid, held: -1, seen: map[int]surroundings{}, alike: map[int]surroundings{}}
 	if err := t.open(ctx); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("replica of process %d: %w", pid, err)
@@ -150,7 +154,51 @@ func (t *Target) Still() error {
 			return fmt.Errorf("%w: %s of thread %d", ErrChanged, what, tid)
 		}
 	}
+	for tid, was := range t.alike {
+		is, err := t.surroundings(t.task, tid)
+		if err == nil && was != is {
+			return fmt.Errorf("%w: %s of thread %d", ErrChanged, was.differ(is), tid)
+		}
+		if unlessEnded(err) != nil {
+			return fmt.Errorf("%w: %w", ErrChanged, err)
+		}
+	}
 	return nil
+}
+
+// Apart splits a class by what its threads are in: unshare(2) and setns(2) change
+// that for one thread. Each part is in one namespace of every kind and has one
+// root directory, so that one replica stands for all of it. Working directories
+// do not count. Threads that have ended meanwhile are left out where others are
+// left. A class of which that cannot be told is returned as it is: Posture says
+// why there is no replica of it.
+func (t *Target) Apart(class *posture.Class) []posture.Class {
+	var in []surroundings
+	var parts []posture.Class
+	for _, tid := range class.TIDs {
+		s, err := t.surroundings(t.task, tid)
+		if err != nil && unlessEnded(err) == nil {
+			continue
+		}
+		if err != nil {
+			return []posture.Class{*class}
+		}
+		t.alike[tid] = s
+		k := slices.Index(in, s)
+		if k < 0 {
+			k = len(in)
+			in = append(in, s)
+			parts = append(parts, posture.Class{Thread: class.Thread})
+			if tid != class.TID {
+				parts[k].TID = tid
+			}
+		}
+		parts[k].TIDs = append(parts[k].TIDs, tid)
+	}
+	if len(parts) == 0 {
+		return []posture.Class{*class}
+	}
+	return parts
 }
 
 // surroundings are what a thread is in.
