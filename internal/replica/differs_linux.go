@@ -21,6 +21,10 @@ func (m *maker) admit() func(child.Candidate) string {
 	return func(c child.Candidate) string {
 		name := strconv.Itoa(c.PID)
 		data, err := t.proc.Dir().Read(name+"/status", &t.buf)
+		if errors.Is(err, syscall.ENOENT) {
+			// It has not been waited for, so it is there.
+			return "its own status could not be read: " + err.Error() + ": /proc is mounted with hidepid: seeing it takes CAP_SYS_PTRACE"
+		}
 		if err != nil {
 			return "its own status could not be read: " + err.Error()
 		}
