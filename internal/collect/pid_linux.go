@@ -157,8 +157,12 @@ func (a *collector) ended(err error, held int) error {
 	if errors.Is(err, ErrZombie) {
 		return err
 	}
-	if over, pollErr := a.c.PidfdEnded(held); pollErr == nil && over {
+	over, pollErr := a.c.PidfdEnded(held)
+	switch {
+	case pollErr == nil && over:
 		return fmt.Errorf("%w: %w", ErrEnded, err)
+	case pollErr == nil && errors.Is(err, syscall.ENOENT):
+		return fmt.Errorf("%w: /proc is mounted with hidepid: seeing it takes CAP_SYS_PTRACE", err)
 	}
 	return err
 }
