@@ -38,11 +38,13 @@ type config struct {
 	// reach collects what the process can reach. They are set by WithPID and
 	// WithPolicy alone, so that a program that never calls those links nothing of
 	// what they take.
-	other   func(context.Context, *config, collect.Options) (*posture.Process, error)
-	scan    func(context.Context, *config, *posture.Process, bool)
-	check   func(*posture.Process, *policy.Policy) []report.Finding
-	depth   func(*posture.Process) []report.Depth
-	reach   func(*collect.Site, *policy.Policy)
+	other func(context.Context, *config, collect.Options) (*posture.Process, error)
+	scan  func(context.Context, *config, *posture.Process, bool)
+	check func(*posture.Process, *policy.Policy) []report.Finding
+	depth func(*posture.Process) []report.Depth
+	reach func(*collect.Site, *policy.Policy)
+	// root reads the root directory, set by WithPolicy.
+	root    func(*collect.RootReader)
 	logger  *slog.Logger
 	timeout time.Duration
 	probes  bool
@@ -59,6 +61,7 @@ func WithPolicy(p *Policy) Option {
 			return
 		}
 		c.policy, c.scan, c.check, c.depth, c.reach = p, scanSelf, checks.Run, checks.Depths, observeReach
+		c.root = collect.ReadRoot
 	}
 }
 

@@ -89,11 +89,13 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 		Kept:        c.kept,
 		Deny:        deny,
 		Descriptors: c.policy.Descriptors != policy.Descriptors{},
-		Root:        c.policy.Filesystem.Root != policy.Root{},
 		Filters:     c.policy.Seccomp.AsksFilter() || c.policy.Probes.MinimumDepth > 0,
 	}
 	if c.reach != nil {
 		o.Reach = func(s *collect.Site) { c.reach(s, c.policy) }
+	}
+	if c.policy.Filesystem.Root != (policy.Root{}) {
+		o.Root = c.root
 	}
 	if c.pid != 0 {
 		return c.other(ctx, c, o)

@@ -18,8 +18,9 @@ type Options struct {
 	Deny map[string]string
 	// Descriptors: a policy asks for open descriptors.
 	Descriptors bool
-	// Root: a policy asks for the root directory.
-	Root bool
+	// Root is ReadRoot where a policy asks for the root directory: a program that
+	// never asks links none of it.
+	Root func(*RootReader)
 	// Filters: seccomp filters are asked for. PID stops each thread that has
 	// any for less than a millisecond to read them, which those that wait in
 	// epoll_wait(2) and its like see as EINTR; Self cannot read any.

@@ -22,6 +22,12 @@ func PID(_ context.Context, pid int, _ Options) (*posture.Process, error) {
 // Site is made nowhere outside Linux.
 type Site struct{ Process *posture.Process }
 
+// RootReader reads nothing outside Linux.
+type RootReader struct{}
+
+// ReadRoot reads nothing outside Linux.
+func ReadRoot(*RootReader) {}
+
 // OwnSeccomp is not known outside Linux.
 func OwnSeccomp() (mode int, known bool) { return 0, false }
 

@@ -15,9 +15,7 @@ func (a *collector) workingDirectories(up *ascent) {
 	cwd, outside := &r.CwdOutside, &r.RootOutside
 	if a.task == nil {
 		// The calling thread is the only one that is seen at all.
-		root := a.openOwn("/")
-		*cwd = a.cwdOutside(up, a.place(root), a.openOwn("."))
-		root.close()
+		*cwd = a.cwdOutside(up, a.placeOf(a.openOwn("/")), a.openOwn("."))
 		a.askCwd(cwd)
 		outside.Fail("/proc", "only the calling thread's root directory could be seen: "+a.noTask.Error())
 		return
@@ -129,6 +127,12 @@ func (a *collector) place(d openDirectory) *place {
 	}
 	a.statPlace(p, d.fd, d.source)
 	return p
+}
+
+// placeOf is place, and closes the directory.
+func (a *collector) placeOf(d openDirectory) *place {
+	defer d.close()
+	return a.place(d)
 }
 
 // cwdOutside says whether a working directory lies outside a root directory.

@@ -98,7 +98,7 @@ func init() {
 			must(err)
 			defer kept.Close()
 			scene.prepare()
-			for _, o := range []Options{{Root: true}, {Descriptors: true}, {Root: true, Kept: kept}, {Root: true, Deny: map[string]string{"kcmp": "test"}}} {
+			for _, o := range []Options{{Root: ReadRoot}, {Descriptors: true}, {Root: ReadRoot, Kept: kept}, {Root: ReadRoot, Deny: map[string]string{"kcmp": "test"}}} {
 				p, err := self(o)
 				if err != nil {
 					return err
@@ -116,7 +116,7 @@ func init() {
 		dir, err := os.MkdirTemp("", "empty")
 		must(err)
 		must(syscall.Chroot(dir))
-		p, err := self(Options{Root: true})
+		p, err := self(Options{Root: ReadRoot})
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func init() {
 	}
 	acts["cwd without proc, within"] = func() error {
 		must(emptyRoot())
-		p, err := self(Options{Root: true})
+		p, err := self(Options{Root: ReadRoot})
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func init() {
 	}
 	acts["cwd out of reach"] = func() error {
 		must(dropAll())
-		p, err := PID(context.Background(), 1, Options{Root: true})
+		p, err := PID(context.Background(), 1, Options{Root: ReadRoot})
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func init() {
 			must(os.Chmod(closed+"/closed", 0))
 			must(syscall.Chroot(j))
 			must(dropAll())
-			p, err := self(Options{Root: true})
+			p, err := self(Options{Root: ReadRoot})
 			if err != nil {
 				return err
 			}
@@ -173,7 +173,7 @@ func TestWorkingDirectory(t *testing.T) {
 		t.Run(name, func(t *testing.T) { runAct(t, privateMounts(command(t, "cwd "+name))) })
 		t.Run(name+", from outside", func(t *testing.T) {
 			pid, _ := talk(t, privateMounts(command(t, "stay cwd "+name)), 1)
-			for _, o := range []Options{{Root: true}, {Descriptors: true}, {Root: true, Deny: map[string]string{"kcmp": "test"}}} {
+			for _, o := range []Options{{Root: ReadRoot}, {Descriptors: true}, {Root: ReadRoot, Deny: map[string]string{"kcmp": "test"}}} {
 				p, err := PID(context.Background(), pid, o)
 				if err != nil {
 					t.Fatal(err)

@@ -240,7 +240,7 @@ func TestDescriptorsOutOfReach(t *testing.T) {
 }
 
 func outOfReach() error {
-	p, err := PID(context.Background(), 1, Options{Descriptors: true, Root: true})
+	p, err := PID(context.Background(), 1, Options{Descriptors: true, Root: ReadRoot})
 	if err != nil {
 		return err
 	}

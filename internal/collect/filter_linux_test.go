@@ -66,7 +66,7 @@ func init() {
 			calls = append(calls, uint32(c.NR))
 		}
 		must(filterFor(unix.SECCOMP_RET_KILL_PROCESS, calls...))
-		p, err := self(Options{Deny: deny, Root: true, Descriptors: true})
+		p, err := self(Options{Deny: deny, Root: ReadRoot, Descriptors: true})
 		if err != nil {
 			return err
 		}

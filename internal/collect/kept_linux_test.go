@@ -75,7 +75,7 @@ func keptAct(wantHole bool, prepare func() error) error {
 	}
 	for round := range 3 {
 		stop := newThreads(5 * round)
-		p, err := self(Options{Kept: kept, Root: true, Descriptors: true})
+		p, err := self(Options{Kept: kept, Root: ReadRoot, Descriptors: true})
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ import (
 )
 
 func TestSelf(t *testing.T) {
-	p, err := self(Options{Root: true, Descriptors: true})
+	p, err := self(Options{Root: ReadRoot, Descriptors: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func settled(t *testing.T, pid int, comm string) {
 func TestPID(t *testing.T) {
 	cmd := start(t, "sleep", "60")
 	settled(t, cmd.Process.Pid, "sleep")
-	p, err := PID(context.Background(), cmd.Process.Pid, Options{Root: true, Descriptors: true})
+	p, err := PID(context.Background(), cmd.Process.Pid, Options{Root: ReadRoot, Descriptors: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -405,12 +405,12 @@ func TestNothingLeftOpen(t *testing.T) {
 	cmd := start(t, "sleep", "60")
 	before := count()
 	for _, deny := range ways {
-		for _, o := range []Options{{Root: true, Descriptors: true, Deny: deny}, {Kept: kept, Root: true, Descriptors: true}} {
+		for _, o := range []Options{{Root: ReadRoot, Descriptors: true, Deny: deny}, {Kept: kept, Root: ReadRoot, Descriptors: true}} {
 			if _, err := self(o); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := PID(context.Background(), cmd.Process.Pid, Options{Root: true, Descriptors: true, Deny: deny}); err != nil {
+		if _, err := PID(context.Background(), cmd.Process.Pid, Options{Root: ReadRoot, Descriptors: true, Deny: deny}); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = PID(context.Background(), 2, Options{Deny: deny})

@@ -15,8 +15,12 @@ const (
 	initialMountNamespace = "mnt:[4026531832]"
 )
 
-// root fills Root, for every thread that has a root directory of its own.
-func (a *collector) root() {
+// RootReader reads root directories, for one audit.
+type RootReader struct{ by *collector }
+
+// ReadRoot fills Root, for every thread that has a root directory of its own.
+func ReadRoot(r *RootReader) {
+	a := r.by
 	// The roots come first: looking into a namespace takes a thread that ends
 	// with another root directory than the process has.
 	roots := a.roots()

@@ -89,7 +89,7 @@ func letters(r posture.Root) string {
 }
 
 func rootIs(want string) error {
-	p, err := self(Options{Root: true})
+	p, err := self(Options{Root: ReadRoot})
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func TestRoot(t *testing.T) {
 		t.Run(name, func(t *testing.T) { runAct(t, privateMountsUnless(command(t, "root "+name), name == "the host's")) })
 		t.Run(name+", from outside", func(t *testing.T) {
 			pid, _ := talk(t, privateMountsUnless(command(t, "stay root "+name), name == "the host's"), 1)
-			p, err := PID(context.Background(), pid, Options{Root: true})
+			p, err := PID(context.Background(), pid, Options{Root: ReadRoot})
 			if err != nil {
 				t.Fatal(err)
 			}

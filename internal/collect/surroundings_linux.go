@@ -9,8 +9,8 @@ import (
 // surroundings fills what lies outside the threads, as far as it is asked for.
 func (a *collector) surroundings() {
 	up := a.newAscent()
-	if a.o.Root {
-		a.root()
+	if a.o.Root != nil {
+		a.o.Root(&RootReader{a})
 	} else {
 		const why = "the root directory was not asked for"
 		a.p.Root.Host.Fail("", why)
@@ -22,7 +22,7 @@ func (a *collector) surroundings() {
 	} else {
 		a.p.Descriptors.Fail("", "descriptors were not asked for")
 	}
-	if a.o.Root || a.o.Descriptors {
+	if a.o.Root != nil || a.o.Descriptors {
 		a.workingDirectories(up)
 	} else {
 		a.p.Root.CwdOutside.Fail("", "working directories were not asked for")
