@@ -107,7 +107,7 @@ func (e *env) decide(r *reading, reach, act *answer) verdict {
 // killed reads a death in act.
 func (e *env) killed(act *answer) verdict {
 	if act.Signal == syscall.SIGSYS && act.Repeated && e.filtered {
-		return stopped(posture.StoppedByFilter, "a seccomp filter kills for it")
+		return stopped(posture.StoppedByFilter, "a seccomp filter kills whoever calls it")
 	}
 	return undecided("the child died in it, and no filter explains that")
 }
@@ -181,7 +181,11 @@ func (e *env) denied(r *reading, reach *answer) verdict {
 	case e.lacks(r.capability):
 		return stopped(posture.StoppedByCapability, "it lacks "+capName(r.capability))
 	default:
-		return stopped(posture.StoppedByPermission, "the kernel's permission check refuses it")
+		v := stopped(posture.StoppedByPermission, "the kernel's permission check refuses it")
+		if e.filtered {
+			v.detail += ", or a seccomp filter by its arguments"
+		}
+		return v
 	}
 }
 

@@ -34,9 +34,9 @@ func RunIn(ctx context.Context, in Input) (attempts []posture.Attempt, taken chi
 
 // dependent are the attempts whose success depends on what nobody outside can
 // read, and with what: securebits may forbid them to the process itself.
-var dependent = [...]struct{ attempt, on string }{
-	{"ambient-raise", "SECBIT_NO_CAP_AMBIENT_RAISE"},
-	{"keep-caps", "SECBIT_KEEP_CAPS_LOCKED"},
+var dependent = [...]struct{ attempt, on, do string }{
+	{"ambient-raise", "SECBIT_NO_CAP_AMBIENT_RAISE", ", or empty its permitted set, which stops this in any case"},
+	{"keep-caps", "SECBIT_KEEP_CAPS_LOCKED", ""},
 }
 
 // inReplica takes back what a replica cannot know of the process that it stands
@@ -57,7 +57,7 @@ func (b *builder) inReplica(read func() verdict) func() verdict {
 		case v.outcome == posture.Succeeded:
 			for _, d := range dependent {
 				if d.attempt == b.entry.name {
-					return undecided("it succeeds unless the securebit "+d.on+" is set, which only the process itself can read: audit it from inside, or take its capabilities away, which stops this in any case", v.seen...)
+					return undecided("it succeeds unless the securebit "+d.on+" is set, which only the process itself can read: audit it from inside"+d.do, v.seen...)
 				}
 			}
 		}

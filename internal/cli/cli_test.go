@@ -101,7 +101,7 @@ func TestAsk(t *testing.T) {
 		{"differs", func(_, tid int) (values, error) {
 			return values{permitted: []string{"", "CAP_CHOWN", "none"}[tid]}, nil
 		},
-			[]string{"lib agrees on 1 values of 2 threads", "lib: thread 2: permitted set is none there, CAP_CHOWN here"}, true},
+			[]string{"lib agrees on 1 value of 2 threads", "lib: thread 2: permitted set is none there, CAP_CHOWN here"}, true},
 		{"panics", func(int, int) (values, error) { return values{permitted: strings.Fields("")[0]}, nil },
 			[]string{"lib agrees on 0 values of 2 threads", "lib: thread 1 could not be read: the library panics: runtime error: index out of range [0] with length 0",
 				"lib: thread 2 could not be read: the library panics: runtime error: index out of range [0] with length 0"}, true},

@@ -127,12 +127,20 @@ func ask(lib library, p *posture.Process) (said []string, differ bool) {
 			}
 		}
 	}
-	summary := fmt.Sprintf("%s agrees on %d values of %d threads", lib.name, same, threads)
+	summary := fmt.Sprintf("%s agrees on %s of %s", lib.name, counted(same, "value"), counted(threads, "thread"))
 	if skipped > 0 {
 		// The libraries read a missing line as 0, so there is nothing to compare with.
 		summary += fmt.Sprintf("; %d more could not be read here and were not compared", skipped)
 	}
 	return append([]string{summary}, said...), differ
+}
+
+// counted is a number of things, of which there may be one.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // guarded turns a panic of the library, which malformed files can cause, into

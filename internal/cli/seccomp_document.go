@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -104,7 +103,7 @@ func classOf(c *posture.Class, present []posture.ABI) render.SeccompClass {
 	}
 	bare := out.Mode == modeDisabled || out.Mode == modeStrict
 	if bare != (len(filters.Programs) == 0) {
-		out.State, out.Why = posture.Unreadable.String(), fmt.Sprintf("%d filters were read, and the mode is %s", len(filters.Programs), out.Mode)
+		out.State, out.Why = posture.Unreadable.String(), counted(len(filters.Programs), "filter")+" could be read, and the mode is "+out.Mode
 		return out
 	}
 	if bare {

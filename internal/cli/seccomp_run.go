@@ -20,9 +20,6 @@ import (
 // noABIs begins the sentence on why it is not known which ABIs there are.
 const noABIs = "which ABIs this kernel has could not be found out: "
 
-// asRoot is what a refused fetch takes.
-const asRoot = "run auditctl as root in the initial user namespace, outside any seccomp filter"
-
 // seccomp finds out, and writes what was found out in every case that has it.
 func (c *command) seccomp(ctx context.Context, run *seccompRun) error {
 	started := time.Now()
@@ -105,7 +102,7 @@ func refused(d *render.Seccomp) error {
 	if why == "" {
 		why = "no thread could be read"
 	}
-	return hint(fmt.Errorf("process %d: filters could not be read: %s", d.Target.PID, why), asRoot)
+	return hint(fmt.Errorf("process %d: filters could not be read: %s", d.Target.PID, why), hintFor(why))
 }
 
 // inside tries every call in children. The thread is locked, for a child has
@@ -115,7 +112,7 @@ func (run *seccompRun) inside(ctx context.Context) (*render.Seccomp, error) {
 	defer runtime.UnlockOSThread()
 	mode, known := collect.OwnSeccomp()
 	run.unfiltered = known && mode == 0
-	scans, errScan := probes.Scan(ctx, probes.ScanInput{ABIs: run.abis, Filtered: !run.unfiltered, Numbers: run.numbers()})
+	scans, errScan := probes.Scan(ctx, probes.ScanInput{ABIs: run.scannedABIs(runtime.GOARCH), Filtered: !run.unfiltered, Numbers: run.numbers()})
 	if errScan != nil && len(scans) == 0 {
 		return nil, errScan
 	}
@@ -127,6 +124,7 @@ func (run *seccompRun) inside(ctx context.Context) (*render.Seccomp, error) {
 	if p.ABIs, err = probes.ABIs(ctx, !run.unfiltered); err != nil {
 		p.Limits = append(p.Limits, noABIs+err.Error())
 	}
+	p.Limits = append(p.Limits, run.leftABIs(runtime.GOARCH)...)
 	if errScan != nil {
 		p.Limits = append(p.Limits, "not all calls could be tried: "+errScan.Error())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -37,22 +38,42 @@ func scanOf(s *posture.Scan, present []posture.ABI) render.SeccompScan {
 	return out
 }
 
+// scannedABIs are those whose calls are tried: those that were asked for, or all
+// that this program can make calls by. On arm64 a program of 64 bits has no way
+// into the ABI of 32 bits, and that this is so leaves nothing unknown that a scan
+// could find out.
+func (run *seccompRun) scannedABIs(goarch string) []string {
+	if run.abis == nil && goarch == "arm64" {
+		return []string{"arm64"}
+	}
+	return run.abis
+}
+
+// leftABIs says which were left out for that.
+func (run *seccompRun) leftABIs(goarch string) []string {
+	if run.abis != nil || goarch != "arm64" {
+		return nil
+	}
+	return []string{"no call of the ABI arm was tried, since a program of 64 bits cannot make one"}
+}
+
 // scanUnder loads the filters of each class of threads into children, makes
 // every call there and compares what came back with the evaluation.
 func (run *seccompRun) scanUnder(ctx context.Context, p *posture.Process) (*render.SeccompComparison, error) {
 	out := &render.SeccompComparison{ABIs: []render.SeccompCompared{}, Disagreements: []render.SeccompDisagreement{}}
 	done := map[string]bool{}
+	p.Limits = append(p.Limits, run.leftABIs(runtime.GOARCH)...)
 	for i := range p.Classes {
 		filters, known := p.Classes[i].Filters.Get()
 		if known && len(filters.Programs) == 0 {
-			p.Limits = append(p.Limits, fmt.Sprintf("%d threads have no filter, so that for them there was nothing to compare", len(p.Classes[i].TIDs)))
+			p.Limits = append(p.Limits, "there was nothing to compare for "+counted(len(p.Classes[i].TIDs), "thread")+" without a filter")
 		}
 		if !known || len(filters.Programs) == 0 || done[filters.Digest] {
 			continue
 		}
 		done[filters.Digest] = true
 		// The error says what each ABI's Why says, unless nothing was tried.
-		scans, err := probes.Scan(ctx, probes.ScanInput{ABIs: run.abis, Filters: filters.Programs, Numbers: run.numbers()})
+		scans, err := probes.Scan(ctx, probes.ScanInput{ABIs: run.scannedABIs(runtime.GOARCH), Filters: filters.Programs, Numbers: run.numbers()})
 		if err != nil && len(scans) == 0 {
 			return nil, fmt.Errorf("scan under the filters of process %d: %w", p.PID, err)
 		}

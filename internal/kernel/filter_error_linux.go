@@ -15,7 +15,8 @@ const (
 	// FilterAccess: PTRACE_SEIZE was refused. The thread is traced already, or
 	// ends just now, or the caller has no ptrace access to it.
 	FilterAccess
-	// FilterFeature: this kernel does not show filters.
+	// FilterFeature: this kernel does not show filters, or the thread has none:
+	// it answers EINVAL to both.
 	FilterFeature
 	// FilterNotClassic: the kernel kept no classic program of a filter.
 	FilterNotClassic
@@ -36,7 +37,7 @@ var filterWords = [...]string{
 	FilterAdmin:         "reading filters needs CAP_SYS_ADMIN in the initial user namespace",
 	FilterUserNamespace: "reading filters needs CAP_SYS_ADMIN in the initial user namespace, and the auditor is in another",
 	FilterAccess:        "no ptrace access",
-	FilterFeature:       "this kernel does not show filters: it needs Linux 4.4 and CONFIG_CHECKPOINT_RESTORE",
+	FilterFeature:       "this kernel does not show filters, which takes Linux 4.4 and CONFIG_CHECKPOINT_RESTORE, or the thread is under none any more",
 	FilterNotClassic:    "the kernel has no classic program of a filter",
 	FilterNotStopped:    "did not come to stand still in half a second: in an uninterruptible wait, in vfork(2), frozen, or starved of processor time",
 	FilterNotAttached:   "could not be attached to in a second: in the middle of an execve(2), or frozen while stopped",

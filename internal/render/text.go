@@ -146,6 +146,11 @@ func processLine(p report.Target) string {
 	}
 	if p.Exe != "" {
 		parts[2] = Safe(p.Exe)
+		// Of a process with another root the kernel shows a path that need not
+		// be that by which the process itself knows the file.
+		if !p.Self {
+			parts[2] += " (as /proc shows it from here)"
+		}
 	}
 	if p.Threads > 0 {
 		parts[3] = number(p.Threads, "thread", "threads")
