@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks"
@@ -43,6 +44,10 @@ type config struct {
 	check func(*posture.Process, *policy.Policy) []report.Finding
 	depth func(*posture.Process) []report.Depth
 	reach func(*collect.Site, *policy.Policy)
+	// beyond makes the attempts of the own process at what lies outside it.
+	beyond func(context.Context, *config, *posture.Process, map[string]string)
+	// descriptors: an attempt takes those of the process.
+	descriptors bool
 	// root reads the root directory, set by WithPolicy.
 	root    func(*collect.RootReader)
 	logger  *slog.Logger
@@ -60,7 +65,8 @@ func WithPolicy(p *Policy) Option {
 			c.errs = append(c.errs, fmt.Errorf("WithPolicy: %w", err))
 			return
 		}
-		c.policy, c.scan, c.check, c.depth, c.reach = p, scanSelf, checks.Run, checks.Depths, observeReach
+		c.policy, c.scan, c.check, c.depth, c.reach, c.beyond = p, scanSelf, checks.Run, checks.Depths, observeReach, beyondSelf
+		c.descriptors = slices.Contains(p.Probes.Names(), "fd-escape")
 		c.root = collect.ReadRoot
 	}
 }

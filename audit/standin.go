@@ -76,7 +76,7 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		return
 	}
 	in := probes.Input{
-		Names: s.policy.Probes.Names(), Process: s.p, CapsetExcept: s.granted([]posture.Thread{class.Thread}),
+		Names: within(s.policy), Process: s.p, CapsetExcept: s.granted([]posture.Thread{class.Thread}),
 		Replica: &po, Thread: &class.Thread,
 	}
 	in.OwnPID, _, _ = s.target.Number(s.p.PID, class)
@@ -98,6 +98,8 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		}
 	}
 	s.forget(begin, on)
+	in.Peer = nil
+	s.beyond(ctx, class, in)
 	if errPeer == nil {
 		return
 	}
