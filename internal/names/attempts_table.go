@@ -4,12 +4,12 @@ import "slices"
 
 // Remedies that many attempts share.
 const (
-	fixIDs     = "drop groups, then gid, then uid with setresgid(2) and setresuid(2) on every thread; keep no capability: docker: --user 65532:65532 --cap-drop ALL; kubernetes: runAsNonRoot: true, capabilities.drop: [ALL]; systemd: User=, CapabilityBoundingSet="
-	fixCaps    = "empty the permitted set on every thread with capset(2): docker: --cap-drop ALL; kubernetes: capabilities.drop: [ALL]; systemd: CapabilityBoundingSet="
-	fixFilter  = "deny it with a seccomp filter and drop the capability it needs: docker: the default seccomp profile and --cap-drop ALL; kubernetes: seccompProfile.type: RuntimeDefault; systemd: SystemCallFilter=@system-service"
-	fixUserns  = "deny CLONE_NEWUSER in unshare(2) and clone(2), and clone3(2) as a whole, with a seccomp filter: docker and kubernetes: the default profile does; systemd: RestrictNamespaces=yes; whole machine: user.max_user_namespaces=0"
+	fixIDs     = "drop groups, then gid, then uid with setresgid(2) and setresuid(2) on every thread; keep no capability; docker, podman: --user 65532:65532 --cap-drop ALL; kubernetes: runAsNonRoot: true, capabilities.drop: [ALL]; systemd: User=, CapabilityBoundingSet=; OCI config.json: process.user, and empty lists in process.capabilities; bwrap, firejail: start them as another user"
+	fixCaps    = "empty the permitted set on every thread with capset(2); docker, podman: --cap-drop ALL; kubernetes: capabilities.drop: [ALL]; systemd: CapabilityBoundingSet=; OCI config.json: empty lists in process.capabilities; bwrap: --cap-drop ALL; firejail: --caps.drop=all"
+	fixFilter  = "deny it with a seccomp filter, and drop the capability where it needs one; docker, podman: the default seccomp profile of a recent version, or a stricter one by --security-opt seccomp=FILE, and --cap-drop ALL; kubernetes: seccompProfile.type: RuntimeDefault, capabilities.drop: [ALL]; systemd: SystemCallFilter=@system-service, CapabilityBoundingSet=; OCI config.json: linux.seccomp, process.capabilities; bwrap: --seccomp FD and --cap-drop ALL; firejail: --seccomp=CALL and --caps.drop=all"
+	fixUserns  = "deny CLONE_NEWUSER in unshare(2) and clone(2), and clone3(2) as a whole, with a seccomp filter; docker: the default profile does; podman: --security-opt seccomp=FILE; kubernetes: seccompProfile.type: RuntimeDefault; systemd: RestrictNamespaces=yes; OCI config.json: linux.seccomp; bwrap: --unshare-user --disable-userns; firejail: --restrict-namespaces; whole machine: user.max_user_namespaces=0"
 	fixTrace   = "run it under a user id of its own, in a pid namespace of its own, without CAP_SYS_PTRACE; deny ptrace(2) and process_vm_readv(2) in the filter; whole machine: kernel.yama.ptrace_scope=1 or higher"
-	fixSockets = "drop CAP_NET_RAW: docker: --cap-drop ALL; kubernetes: capabilities.drop: [ALL]; systemd: RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX and CapabilityBoundingSet="
+	fixSockets = "drop CAP_NET_RAW; docker, podman: --cap-drop ALL; kubernetes: capabilities.drop: [ALL]; systemd: RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX and CapabilityBoundingSet=; OCI config.json: empty lists in process.capabilities; bwrap: --cap-drop ALL; firejail: --caps.drop=all"
 )
 
 // attempts is the table of everything that can be tried. The order is that of
@@ -44,25 +44,25 @@ var attempts = []Attempt{
 	{"chroot", Syscalls, "filesystem", "high", "change its root with chroot(2)", "CAP_SYS_CHROOT is all that it takes to leave a chroot.", fixFilter},
 	{"setns", Syscalls, "isolation", "high", "join namespaces with setns(2)", "It leaves the namespaces that the sandbox is made of.", fixFilter},
 	{"open-by-handle-at", Syscalls, "filesystem", "critical", "open files by handle with open_by_handle_at(2)", "It reaches every inode of a file system, outside the root too, past all directory permissions.", fixFilter},
-	{"bpf", Syscalls, "isolation", "high", "use bpf(2)", "BPF programs and maps are kernel attack surface, and with privileges see the whole machine.", fixFilter},
-	{"perf-event-open", Syscalls, "isolation", "medium", "use perf_event_open(2)", "Performance events have a long record of kernel bugs, and measure other processes.", fixFilter},
+	{"bpf", Syscalls, "isolation", "high", "make BPF maps with bpf(2)", "BPF programs and maps are kernel attack surface, and with privileges see the whole machine.", fixFilter},
+	{"perf-event-open", Syscalls, "isolation", "medium", "measure with perf_event_open(2)", "Performance events have a long record of kernel bugs, and measure other processes.", fixFilter},
 	{"userfaultfd", Syscalls, "isolation", "medium", "use userfaultfd(2) for faults in the kernel", "Stopping the kernel in a page fault turns races in it into reliable attacks.", fixFilter},
-	{"io-uring-setup", Syscalls, "seccomp", "high", "use io_uring_setup(2)", "Operations submitted through io_uring pass by every seccomp filter.", fixFilter},
+	{"io-uring-setup", Syscalls, "seccomp", "high", "set up io_uring with io_uring_setup(2)", "Operations submitted through io_uring pass by every seccomp filter.", fixFilter},
 	{"kexec-load", Syscalls, "isolation", "critical", "load another kernel with kexec_load(2)", "It replaces the running kernel.", fixFilter},
 	{"kexec-file-load", Syscalls, "isolation", "critical", "load another kernel with kexec_file_load(2)", "It replaces the running kernel.", fixFilter},
 	{"init-module", Syscalls, "isolation", "critical", "load kernel modules with init_module(2)", "A module is code in the kernel.", fixFilter},
 	{"finit-module", Syscalls, "isolation", "critical", "load kernel modules with finit_module(2)", "A module is code in the kernel.", fixFilter},
 	{"delete-module", Syscalls, "isolation", "high", "unload kernel modules with delete_module(2)", "Unloading a module can take a defence or a device away.", fixFilter},
-	{"reboot", Syscalls, "isolation", "high", "use reboot(2)", "It ends the machine, or the pid namespace.", fixFilter},
-	{"swapon", Syscalls, "isolation", "high", "use swapon(2)", "Swap writes the memory of all processes to a file of the caller's choice.", fixFilter},
-	{"swapoff", Syscalls, "isolation", "high", "use swapoff(2)", "Taking swap away can exhaust the machine's memory.", fixFilter},
+	{"reboot", Syscalls, "isolation", "high", "restart or stop the machine, or its pid namespace, with reboot(2)", "It ends the machine, or the pid namespace.", fixFilter},
+	{"swapon", Syscalls, "isolation", "high", "swap to a file of its choice with swapon(2)", "Swap writes the memory of all processes to a file of the caller's choice.", fixFilter},
+	{"swapoff", Syscalls, "isolation", "high", "take swap away with swapoff(2)", "Taking swap away can exhaust the machine's memory.", fixFilter},
 	{"settimeofday", Syscalls, "isolation", "medium", "set the clock with settimeofday(2)", "A wrong clock revives expired certificates and tokens.", fixFilter},
 	{"clock-adjtime", Syscalls, "isolation", "medium", "adjust the clock with clock_adjtime(2)", "A wrong clock revives expired certificates and tokens.", fixFilter},
 	{"sethostname", Syscalls, "isolation", "medium", "set the host name with sethostname(2)", "It needs CAP_SYS_ADMIN, the widest capability of all.", fixFilter},
 	{"setdomainname", Syscalls, "isolation", "medium", "set the NIS domain name with setdomainname(2)", "It needs CAP_SYS_ADMIN, the widest capability of all.", fixFilter},
 	{"acct", Syscalls, "isolation", "medium", "switch process accounting with acct(2)", "It makes the kernel write to a file of the caller's choice, or stops a record that others rely on.", fixFilter},
-	{"keyctl", Syscalls, "isolation", "medium", "use keyctl(2)", "Kernel keyrings are not namespaced by container, and their code has a record of bugs.", fixFilter},
-	{"add-key", Syscalls, "isolation", "medium", "use add_key(2)", "Kernel keyrings are not namespaced by container, and their code has a record of bugs.", fixFilter},
+	{"keyctl", Syscalls, "isolation", "medium", "use the kernel's keyrings with keyctl(2)", "Kernel keyrings are not namespaced by container, and their code has a record of bugs.", fixFilter},
+	{"add-key", Syscalls, "isolation", "medium", "add keys to the kernel's keyrings with add_key(2)", "Kernel keyrings are not namespaced by container, and their code has a record of bugs.", fixFilter},
 	{"quotactl", Syscalls, "filesystem", "medium", "administer disk quotas with quotactl_fd(2)", "It reads and changes limits of other users.", fixFilter},
 	{"syslog", Syscalls, "isolation", "medium", "read the kernel's log with syslog(2)", "The kernel's log gives away addresses and what other processes do.", fixFilter},
 	{"raw-socket", Syscalls, "network", "high", "make raw sockets", "Raw sockets forge packets and read those of others.", fixSockets},
