@@ -66,7 +66,7 @@ func seccompMode(out *results, a *audited, pol *policy.Policy) {
 		thing:    "the seccomp mode",
 		judge:    func(t *posture.Thread) (report.Status, string) { return judgeMode(&t.SeccompMode, want) },
 		facts:    []fact{factSeccompMode},
-		gap:      [...]string{"", ": seccomp mode ", ", which is weaker than " + names.SeccompModeName(want)},
+		gap:      [...]string{"seccomp does not guard ", " as asked: its mode is ", ", which is weaker than " + names.SeccompModeName(want)},
 	}
 	check.run(out, a)
 }

@@ -120,7 +120,7 @@ func (e *env) through(r *reading, reach, act *answer) verdict {
 		return stopped(posture.StoppedByFilter, "a seccomp filter answers in place of the kernel")
 	}
 	if act.Errno != 0 {
-		return succeeded("it got past every permission check: " + names.ErrnoName(int(act.Errno)) + " comes after those")
+		return succeeded("it got past every permission check, since the kernel answers " + names.ErrnoName(int(act.Errno)) + " only after those")
 	}
 	return succeeded("it got past every permission check")
 }

@@ -22,13 +22,16 @@ func target(b *builder, parent bool) (word, string) {
 	case parent && own == 0:
 		return word{}, "the process cannot be seen from where a replica of it is"
 	case parent:
-		return i(own), ""
+		return pidWord(own), ""
 	}
 	if b.env.in.Peer == nil {
 		return word{}, "no process of another user is in reach"
 	}
-	return i(b.env.in.Peer.PID), ""
+	return pidWord(b.env.in.Peer.PID), ""
 }
+
+// pidWord is a process id, which is never written in hexadecimal.
+func pidWord(pid int) word { return c(strconv.Itoa(pid), pid) }
 
 // aim says in words what was tried on.
 func aim(b *builder, parent bool) string {
