@@ -16,6 +16,9 @@ const (
 	noObject  = "no object"
 )
 
+// nameless is the layer of what was stopped nobody knows by what.
+const nameless = "unknown"
+
 // depth writes how many layers stand before the attacks: a sentence, or where
 // the text is verbose a line an attack, those with the fewest layers first.
 func (t *text) depth(all []report.Depth) {
@@ -74,13 +77,16 @@ func depthWords(d report.Depth) string {
 		if len(d.Layers) > 0 {
 			words = safeList(d.Layers)
 		}
+		if slices.Equal(d.Layers, []string{nameless}) {
+			words = "one, and which it is does not show"
+		}
 	case succeeded:
 		words = "nothing: it succeeded"
 	case noObject:
 		words = "there was nothing to try it on"
 	}
 	if len(d.Unknown) > 0 {
-		words += "; not known: " + safeList(d.Unknown)
+		words += "; whether " + safeList(d.Unknown) + " stops it too is not known"
 	}
 	if len(d.Threads) > 0 {
 		tids := make([]string, len(d.Threads))
