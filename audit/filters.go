@@ -7,9 +7,15 @@ import (
 	"github.com/selfaudit/selfaudit/probes"
 )
 
-// scanSelf tries what the calling thread's filters let through, where a policy
-// asks: the kernel shows nobody its own filters. It is reached by WithPolicy
-// alone, since the default policy does not ask.
+// trySelf tries in children of the calling thread what only some policies ask
+// for. It is reached by WithPolicy alone, since the default policy does not.
+func trySelf(ctx context.Context, c *config, p *posture.Process, filtered bool) {
+	scanSelf(ctx, c, p, filtered)
+	tryReach(ctx, c, p, filtered)
+}
+
+// scanSelf tries what the calling thread's filters let through: the kernel shows
+// nobody its own filters.
 func scanSelf(ctx context.Context, c *config, p *posture.Process, filtered bool) {
 	if !c.policy.Seccomp.AsksFilter() {
 		return

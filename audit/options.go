@@ -34,7 +34,7 @@ type Option func(*config)
 type config struct {
 	policy *policy.Policy
 	pid    int // 0: the own process
-	// other observes another process, scan tries every system call, check judges
+	// other observes another process, scan tries what is tried beside the attempts, check judges
 	// filters and reach too, depth counts the layers before each attack, and
 	// reach collects what the process can reach. They are set by WithPID and
 	// WithPolicy alone, so that a program that never calls those links nothing of
@@ -65,7 +65,7 @@ func WithPolicy(p *Policy) Option {
 			c.errs = append(c.errs, fmt.Errorf("WithPolicy: %w", err))
 			return
 		}
-		c.policy, c.scan, c.check, c.depth, c.reach, c.beyond = p, scanSelf, checks.Run, checks.Depths, observeReach, beyondSelf
+		c.policy, c.scan, c.check, c.depth, c.reach, c.beyond = p, trySelf, checks.Run, checks.Depths, observeReach, beyondSelf
 		c.descriptors = slices.Contains(p.Probes.Names(), "fd-escape")
 		c.root = collect.ReadRoot
 	}

@@ -1,8 +1,13 @@
 package audit
 
 import (
+	"context"
+
+	"github.com/selfaudit/selfaudit/checks"
 	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/collect"
+	"github.com/selfaudit/selfaudit/probes"
 )
 
 // reachFacts are what is collected of what a process can reach, each where the
@@ -10,7 +15,19 @@ import (
 var reachFacts = [...]struct {
 	asked   func(*policy.Policy) bool
 	collect func(*collect.Site)
-}{}
+}{
+	{func(p *policy.Policy) bool {
+		d := p.Descriptors
+		d.NoneOutsideRoot = false
+		return d != policy.Descriptors{}
+	}, (*collect.Site).OpenFiles},
+	{func(p *policy.Policy) bool {
+		return len(p.Namespaces.Private) > 0 || p.Namespaces.IDMap != policy.IDMap{}
+	}, (*collect.Site).Namespaces},
+	{func(p *policy.Policy) bool { return len(p.Process.Rlimits) > 0 }, (*collect.Site).Rlimits},
+	{func(p *policy.Policy) bool { return p.Process.AppArmorProfile != "" || p.Process.SELinuxLabel != "" }, (*collect.Site).Labels},
+	{func(p *policy.Policy) bool { return p.Network.NoAbstract }, (*collect.Site).AbstractSockets},
+}
 
 // observeReach collects them, while the process is held.
 func observeReach(s *collect.Site, pol *policy.Policy) {
@@ -19,4 +36,20 @@ func observeReach(s *collect.Site, pol *policy.Policy) {
 			f.collect(s)
 		}
 	}
+	// What takes longest comes last, and only where it decides something.
+	if checks.NeedsPrograms(s.Process, pol) {
+		s.Programs()
+	}
+}
+
+// tryReach tries what of it only children of the calling thread can tell.
+func tryReach(ctx context.Context, c *config, p *posture.Process, filtered bool) {
+	if !c.policy.Landlock {
+		return
+	}
+	if !c.probes {
+		p.Landlock.Fail("", notProbedOff)
+		return
+	}
+	p.Landlock = probes.Landlock(ctx, filtered)
 }

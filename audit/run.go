@@ -88,7 +88,7 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 	o := collect.Options{
 		Kept:        c.kept,
 		Deny:        deny,
-		Descriptors: c.descriptors || c.policy.Descriptors != policy.Descriptors{},
+		Descriptors: c.descriptors || c.policy.Descriptors.NoneOutsideRoot,
 		Filters:     c.policy.Seccomp.AsksFilter() || c.policy.Probes.MinimumDepth > 0,
 	}
 	if c.reach != nil {
@@ -105,14 +105,6 @@ func (c *config) collect(ctx context.Context, deny map[string]string) (*posture.
 
 // try makes the attempts that the policy asks for.
 func (c *config) try(ctx context.Context, p *posture.Process, s *scout) {
-	t := attempts{config: c, p: p, in: probes.Input{Names: c.policy.Probes.Names(), Process: p, CapsetExcept: c.granted(p.Kernel)}}
-	if err := t.make(ctx, s); err != nil {
-		p.NotProbed = err.Error()
-	}
-	if c.beyond != nil {
-		c.beyond(ctx, c, p, s.deny)
-	}
-	c.speakForAll(p)
 	child := auditopt.From(ctx).ExecChild
 	switch {
 	case child == nil:
@@ -121,6 +113,14 @@ func (c *config) try(ctx context.Context, p *posture.Process, s *scout) {
 	default:
 		p.AfterExec = child(ctx)
 	}
+	t := attempts{config: c, p: p, in: probes.Input{Names: c.policy.Probes.Names(), Process: p, CapsetExcept: c.granted(p.Kernel)}}
+	if err := t.make(ctx, s); err != nil {
+		p.NotProbed = err.Error()
+	}
+	if c.beyond != nil {
+		c.beyond(ctx, c, p, s.deny)
+	}
+	c.speakForAll(p)
 }
 
 // speakForAll takes back what an attempt says of the process where it was made

@@ -84,6 +84,7 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 	if len(peers) > 0 {
 		in.Peer = &peers[0]
 	}
+	s.execute(ctx, class, &in)
 	s.run(ctx, class, in)
 	on := make([]int, len(s.p.Attempts)-begin)
 	for i := range on {
@@ -197,6 +198,17 @@ func (s *standIns) run(ctx context.Context, class *posture.Class, in probes.Inpu
 			s.add(class, name, why)
 		}
 	}
+}
+
+// execute makes a child execute a plain program in the place of a class, where
+// the policy asks what that would have.
+func (s *standIns) execute(ctx context.Context, class *posture.Class, in *probes.Input) {
+	if !slices.Contains(in.Names, "exec-gain") {
+		return
+	}
+	done := probes.Execute(ctx, *in, s.target.Examine)
+	in.Executed = done
+	s.p.Executed = append(s.p.Executed, posture.Execution{TIDs: s.tids(class), After: done.After})
 }
 
 // leave says of every attempt why it was not made for a class.

@@ -19,12 +19,14 @@ const (
 	sigsys   = 31
 )
 
-// comparison compares what is known of filters with what else is known. It
-// returns a thread of which there was something to compare, and what agreed.
-type comparison func(*results, *audited) (*posture.Thread, []string)
+// comparison compares what is known of filters, and of programs that were
+// executed, with what else is known. It returns a thread of which there was
+// something to compare, what agreed, and where it comes from what a program had:
+// what it was given, where it found no other.
+type comparison func(*results, *audited, *posture.Origin) (*posture.Thread, []string, *posture.Origin)
 
-func compareFilters(out *results, a *audited) (*posture.Thread, []string) {
-	return compareFetched(out, a), compareScans(out, a)
+func compareFilters(out *results, a *audited, executed *posture.Origin) (*posture.Thread, []string, *posture.Origin) {
+	return compareFetched(out, a), compareScans(out, a), compareExecuted(out, a, executed)
 }
 
 // compareFetched compares the filters that were read of a thread with the mode

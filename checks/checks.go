@@ -26,7 +26,6 @@ var families = []family{
 	groups,
 	capabilitySets,
 	securebits,
-	exec,
 	noNewPrivs,
 	uniformThreads,
 	seccompMode,
@@ -45,7 +44,7 @@ const maxSpare = 8
 // unknown. Nil stands for a process of which nothing is known, and for a
 // policy that asks for nothing.
 func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, names.Attempts(), weighAll, compareFilters, probesOfThreads, filters, depth, reach)
+	return run(p, pol, names.Attempts(), weighAll, compareFilters, execOfPrograms, probesOfThreads, filters, depth, reach)
 }
 
 // RunWithoutFilters is Run for an audit of self by a policy that asks nothing of
@@ -54,7 +53,7 @@ func Run(p *posture.Process, pol *policy.Policy) []report.Finding {
 // and so is an attempt that speaks for some threads alone. A program that calls
 // no other than this one links much less of this package.
 func RunWithoutFilters(p *posture.Process, pol *policy.Policy) []report.Finding {
-	return run(p, pol, names.CoreAttempts(), weigh, nil, probes, leaveFilters, leaveDepth, leaveReach, leaveReachProbes)
+	return run(p, pol, names.CoreAttempts(), weigh, nil, exec, probes, leaveFilters, leaveDepth, leaveReach, leaveReachProbes)
 }
 
 func run(p *posture.Process, pol *policy.Policy, attempts []names.Attempt, weigh func(string) weight, compare comparison, more ...family) []report.Finding {

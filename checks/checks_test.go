@@ -33,8 +33,8 @@ func TestConfinedPasses(t *testing.T) {
 	if _, v := report.Decide(got); v != report.Confined {
 		t.Errorf("verdict %s", v)
 	}
-	// With more threads nobody can know the others' securebits.
-	want := map[string]report.Status{"capabilities.securebits": report.Unknown}
+	// With more threads nobody can know the others' securebits and domains.
+	want := map[string]report.Status{"capabilities.securebits": report.Unknown, "lsm landlock": report.Unknown}
 	if rest := not(checks.Run(confined(3), everything())); !reflect.DeepEqual(rest, want) {
 		t.Errorf("a confined process of three threads: %v", rest)
 	}
@@ -254,7 +254,7 @@ func TestRunChangesNothing(t *testing.T) {
 // TestEveryFindingIsFilledIn: a gap has all that a reader needs, and lists in
 // the JSON form are lists.
 func TestEveryFindingIsFilledIn(t *testing.T) {
-	for _, h := range slices.Concat(holes, filterHoles, scanHoles) {
+	for _, h := range slices.Concat(holes, filterHoles, scanHoles, reachHoles) {
 		p, pol := h.make()
 		for _, f := range checks.Run(p, pol) {
 			if f.Evidence == nil {
@@ -282,7 +282,7 @@ func TestEveryFindingIsFilledIn(t *testing.T) {
 // attempt, and the attempts go one way.
 func TestEveryCheckHasItsHole(t *testing.T) {
 	opened := map[string]bool{}
-	for _, h := range holes {
+	for _, h := range slices.Concat(holes, reachHoles) {
 		for key, status := range h.want {
 			if id, _, _ := strings.Cut(key, " "); status == report.Gap {
 				opened[id] = true

@@ -43,11 +43,14 @@ func contradictions(out *results, a *audited, _ *policy.Policy) {
 			found.Threads, _ = a.holdsFor(found.Threads)
 		}
 	}
-	executed := compareExec(out, a)
+	var executed *posture.Origin
+	if compareExec(out, a) {
+		executed = &a.AfterExec.Origin
+	}
 	var fetched *posture.Thread
 	var scanned []string
 	if a.compare != nil {
-		fetched, scanned = a.compare(out, a)
+		fetched, scanned, executed = a.compare(out, a, executed)
 	}
 	if len(out.findings) == before {
 		agreement(out, a, &agreed{facts, tids, executed, fetched, scanned})
@@ -145,8 +148,8 @@ func setsWords(s *posture.CapSets) string {
 type agreed struct {
 	// facts of that many threads, in /proc and by system calls.
 	facts, tids int
-	// executed: what execve(2) leaves.
-	executed bool
+	// executed is where it comes from what execve(2) leaves.
+	executed *posture.Origin
 	// fetched is a thread whose filters were read, and are as many as counted.
 	fetched *posture.Thread
 	// scanned says how many calls of which ABIs were compared.
@@ -154,7 +157,7 @@ type agreed struct {
 }
 
 func agreement(out *results, a *audited, all *agreed) {
-	if all.facts+len(all.scanned) == 0 && all.fetched == nil && !all.executed {
+	if all.facts+len(all.scanned) == 0 && all.fetched == nil && all.executed == nil {
 		out.add(contradictionID, report.Unknown, "two sources that agree", "unknown",
 			"no fact has two sources, so whether they would agree is not known")
 		return
@@ -171,10 +174,10 @@ func agreement(out *results, a *audited, all *agreed) {
 			}
 		}
 	}
-	if all.executed {
+	if all.executed != nil {
 		const same = "what execve(2) leaves is what was computed"
 		also(f, same, same)
-		f.Evidence = append(f.Evidence, seen(&a.AfterExec.Origin)...)
+		f.Evidence = append(f.Evidence, seen(all.executed)...)
 	}
 	if all.fetched != nil {
 		const same = "as many filters could be read as the kernel counts"

@@ -31,6 +31,8 @@ func (c *depthCase) capability(need *names.Need, v *threads, direct, permission 
 		b.state, b.why = raisable(v.Thread)
 	case need.Attempt == "ambient-raise":
 		b.state, b.why = unpermitted(v.Thread, &v.Caps.Permitted)
+	case need.Attempt == "exec-gain":
+		b.state, b.why = grantless(v.Thread)
 	case need.Asked == names.AskedNever:
 		return b, false
 	default:
@@ -61,6 +63,25 @@ func raisable(t *posture.Thread) (barState, string) {
 		return barOpen, fewCaps(more) + " is permitted and not effective"
 	}
 	return barStands, "nothing is permitted that is not effective"
+}
+
+// grantless says whether a plain program is given no more than the threads have.
+// Securebits that are not known may stop that.
+func grantless(t *posture.Thread) (barState, string) {
+	var creds Credentials
+	if why := creds.read(t); why != "" || t.Caps.Effective.State != posture.Known {
+		return barUnknown, "what an execve(2) grants is not known: " + why
+	}
+	creds.Securebits = t.Securebits.Value
+	after := creds.execve()
+	more := after.Permitted&^t.Caps.Permitted.Value | after.Effective&^t.Caps.Effective.Value
+	switch {
+	case more == 0:
+		return barStands, "an execve(2) of any program grants no more than there is"
+	case t.Securebits.State != posture.Known && more&^after.Ambient != 0:
+		return barUnknown, "an execve(2) of any program grants " + fewCaps(more) + " unless noroot is set, and the securebits are not known"
+	}
+	return barOpen, "an execve(2) of any program grants " + fewCaps(more)
 }
 
 func unpermitted(t *posture.Thread, f *posture.Fact[posture.CapSet]) (barState, string) {

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
@@ -151,7 +152,11 @@ func (c *depthCase) evaluated(g *guarded, need *names.Need) evaluation {
 		if need.ABI != "" && b.Name != need.ABI || need.ABI == "" && b.absent() && i != native {
 			continue
 		}
-		for _, form := range b.ways(need.Call) {
+		forms := b.ways(need.Call)
+		if need.Other != "" {
+			forms = append(slices.Clone(forms), b.ways(need.Other)...)
+		}
+		for _, form := range forms {
 			d := g.decide(c.abis, i, form.nr)
 			words := b.callName(form.nr) + " is " + d.words()
 			state := stateOf(&d)

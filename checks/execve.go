@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"slices"
-
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/names"
 )
@@ -156,7 +154,16 @@ func sameID(a, b posture.ID) bool {
 func root(id posture.ID) bool { return !id.Unmapped && id.Value == 0 }
 
 func (c *Credentials) inGroups(gid posture.ID) bool {
-	return gid == c.GID.FS || slices.Contains(c.Groups, gid)
+	return sameID(gid, c.GID.FS) || containsID(c.Groups, gid)
+}
+
+func containsID(ids []posture.ID, id posture.ID) bool {
+	for i := range ids {
+		if sameID(ids[i], id) {
+			return true
+		}
+	}
+	return false
 }
 
 // execFacts are what execve(2) goes by.

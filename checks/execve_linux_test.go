@@ -67,12 +67,19 @@ type wanted struct {
 	Amb        uint64
 	Securebits int
 	NoNewPrivs bool
+	// File is of the program that is executed, where that is not a plain one.
+	File *program
 }
 
 func takeAndExec() error {
 	var w wanted
 	if err := json.Unmarshal([]byte(os.Getenv(wantedKey)), &w); err != nil {
 		return err
+	}
+	if w.File != nil {
+		if err := w.File.mount(os.Getenv("SELFAUDIT_TEST_PROGRAM")); err != nil {
+			return err
+		}
 	}
 	if !w.Keep {
 		if err := take(w); err != nil {
@@ -87,7 +94,14 @@ func takeAndExec() error {
 	if err := showCredentials(); err != nil {
 		return err
 	}
-	return syscall.Exec(os.Getenv("SELFAUDIT_TEST_PROGRAM"), []string{"show"}, []string{stageKey + "=show"})
+	err := syscall.Exec(os.Getenv("SELFAUDIT_TEST_PROGRAM"), []string{"show"}, []string{stageKey + "=show"})
+	if w.File != nil && (err == syscall.EPERM || err == syscall.EACCES) {
+		if err := json.NewEncoder(os.Stdout).Encode(shown{Refused: err == syscall.EPERM, Denied: err == syscall.EACCES}); err != nil {
+			return err
+		}
+		os.Exit(0)
+	}
+	return err
 }
 
 // take sets the calling thread's credentials by raw calls, in the order in
@@ -163,6 +177,8 @@ type shown struct {
 	Inh, Prm, Eff, Bnd, Amb uint64
 	Securebits              uint32
 	NoNewPrivs              bool
+	// Refused and Denied: execve(2) failed, with EPERM or with EACCES.
+	Refused, Denied bool
 }
 
 // showCredentials prints one line of JSON: what status says of the thread.
@@ -402,6 +418,12 @@ func publicCopy(t *testing.T) string {
 
 func execReally(t *testing.T, program string, w wanted, attr *syscall.SysProcAttr) (before, after shown) {
 	t.Helper()
+	return execReallyFrom(t, program, program, w, attr)
+}
+
+// execReallyFrom has program take credentials on and execute file.
+func execReallyFrom(t *testing.T, program, file string, w wanted, attr *syscall.SysProcAttr) (before, after shown) {
+	t.Helper()
 	asked, err := json.Marshal(w)
 	if err != nil {
 		t.Fatal(err)
@@ -409,7 +431,7 @@ func execReally(t *testing.T, program string, w wanted, attr *syscall.SysProcAtt
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program)
-	cmd.Env = []string{stageKey + "=take", wantedKey + "=" + string(asked), "SELFAUDIT_TEST_PROGRAM=" + program}
+	cmd.Env = []string{stageKey + "=take", wantedKey + "=" + string(asked), "SELFAUDIT_TEST_PROGRAM=" + file}
 	cmd.SysProcAttr = attr
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -39,3 +39,13 @@ func WeighAll(id string) (report.Layer, report.Severity, string) {
 	w := weighAll(id)
 	return w.layer, w.severity, w.fix
 }
+
+// ExecveFileByRealIDs is ExecveFile for older kernels.
+func ExecveFileByRealIDs(c Credentials, f File) Result { return c.transformed(&f, true) }
+
+// MayExecute says whether the credentials let a program be executed: yes, no, or
+// neither where that is not known.
+func MayExecute(c Credentials, p *posture.Program) (may, known bool) {
+	answer, _ := c.mayExecute(p)
+	return answer == yes, answer != perhaps
+}

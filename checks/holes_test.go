@@ -35,7 +35,7 @@ type hole struct {
 func (h hole) make() (*posture.Process, *policy.Policy) {
 	p, pol := confined(max(h.threads, 1)), everything()
 	if h.threads > 1 {
-		pol.Process.Securebits = nil
+		pol.Process.Securebits, pol.Landlock = nil, false
 	}
 	if h.ask != nil {
 		h.ask(pol)
@@ -339,8 +339,10 @@ var holes = []hole{
 		t.UID.Value, t.Caps.Bounding.Value, t.Caps.Ambient.Value, t.NoNewPrivs.Value = sameIDs(0), capSysAdmin, capChown, false
 	}), want: want{"capabilities.exec": gap}},
 	{name: "uid 0 of another process, nothing to gain", ask: execOnly, change: file(func(t *posture.Thread) { t.UID.Value = sameIDs(0) }), want: want{}},
-	{name: "user without no_new_privs, bounding set", ask: execOnly, change: file(func(t *posture.Thread) { t.Caps.Bounding.Value, t.NoNewPrivs.Value = capSysAdmin, false }),
-		want: want{"capabilities.exec": unknown}},
+	{name: "user without no_new_privs, bounding set", ask: execOnly, change: func(p *posture.Process) {
+		file(func(t *posture.Thread) { t.Caps.Bounding.Value, t.NoNewPrivs.Value = capSysAdmin, false })(p)
+		p.Programs = posture.Fact[posture.ProgramWalk]{}
+	}, want: want{"capabilities.exec": unknown}},
 	{name: "user without no_new_privs, nothing in the bounding set", ask: execOnly, change: file(func(t *posture.Thread) { t.NoNewPrivs.Value = false }), want: want{}},
 	{name: "uid 0, and other threads' securebits", threads: 2, ask: execOnly, change: func(p *posture.Process) {
 		both(func(t *posture.Thread) {
@@ -440,7 +442,7 @@ var holes = []hole{
 
 // TestHoles: each hole is found by the checks that ought to, and by no other.
 func TestHoles(t *testing.T) {
-	for _, h := range slices.Concat(holes, filterHoles, scanHoles) {
+	for _, h := range slices.Concat(holes, filterHoles, scanHoles, reachHoles) {
 		t.Run(h.name, func(t *testing.T) {
 			p, pol := h.make()
 			findings := checks.Run(p, pol)

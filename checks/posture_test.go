@@ -32,10 +32,11 @@ func everything() *policy.Policy {
 			Mode: policy.ModeFilter, Enforcing: true, Deny: []string{"mount", "ptrace"},
 			Allow: &[]string{"read", "write", "exit_group", "futex"}, Architectures: []string{"x86-64"},
 		},
-		Filesystem:  policy.Filesystem{Root: policy.Root{NotHost: true, NotChroot: true, ReadOnly: true}},
+		Filesystem:  policy.Filesystem{Root: policy.Root{NotHost: true, NotChroot: true, ReadOnly: true}, NoSetuidFiles: true},
 		Descriptors: policy.Descriptors{NoneOutsideRoot: true},
 		Probes:      policy.Probes{MinimumDepth: 1},
 	}
+	askReach(pol)
 	for _, a := range names.Attempts() {
 		if a.Group == names.Reescalation {
 			pol.Probes.Reescalation = append(pol.Probes.Reescalation, a.Name)
@@ -98,6 +99,7 @@ func confined(threads int) *posture.Process {
 			{FD: 3, Path: "/srv", Directory: fact(true, "fstat(2)", "3"), OutsideRoot: fact(false, "fstat(2)", "3")},
 			{FD: 4, Path: "/", Directory: fact(true, "fstat(2)", "4"), OutsideRoot: fact(true, "fstat(2)", "4"), Kept: true},
 		}, "/proc/10/fd", "descriptors"),
+		Programs:       fact(posture.ProgramWalk{Files: 100, Counts: fact(true, "ns/mnt", "counts")}, "/", "programs"),
 		LastCapability: fact(40, "prctl(2)", "last"),
 		AfterExec:      fact(posture.CapSets{}, "a child", "sets"),
 		ABIs:           abisAMD64(),
@@ -116,6 +118,7 @@ func confined(threads int) *posture.Process {
 		}
 	}
 	p.Classes = []posture.Class{class}
+	confineReach(p)
 	for _, a := range names.Attempts() {
 		p.Attempts = append(p.Attempts, posture.Attempt{
 			Name: a.Name, Outcome: posture.Stopped, By: posture.StoppedByFilter,

@@ -7,7 +7,7 @@ import (
 
 // reachFamilies are the checks of what a process can reach, rather than who it
 // is. A program whose policy never asks for them links none.
-var reachFamilies = []family{}
+var reachFamilies = []family{openDescriptors, namespaces, rlimits, setuidPrograms, modules, abstractSockets}
 
 // reachIDs are the ids of those checks, in the order of the catalogue, with what
 // each weighs. A program that links none of them still says which they are.
@@ -15,7 +15,19 @@ var reachIDs = [...]struct {
 	id       string
 	layer    report.Layer
 	severity report.Severity
-}{}
+}{
+	{deviceID, report.Filesystem, report.High},
+	{kernelID, report.Privilege, report.High},
+	{openNSID, report.Isolation, report.High},
+	{socketID, report.Network, report.High},
+	{writableID, report.Filesystem, report.High},
+	{setuidID, report.Filesystem, report.High},
+	{idmapID, report.Isolation, report.High},
+	{rlimitID, report.Isolation, report.Low},
+	{lsmID, report.Isolation, report.Medium},
+	{namespaceID, report.Isolation, report.Medium},
+	{abstractID, report.Network, report.Medium},
+}
 
 // reach runs all of them.
 func reach(out *results, a *audited, pol *policy.Policy) {

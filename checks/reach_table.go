@@ -1,5 +1,7 @@
 package checks
 
+import "github.com/selfaudit/selfaudit/checks/report"
+
 import (
 	"strings"
 
@@ -8,7 +10,85 @@ import (
 
 // catalogReach holds the ids of the checks of what a process can reach, sorted
 // by id. It is apart from catalog so that its texts are linked only with them.
-var catalogReach = []Meta{}
+var catalogReach = []Meta{
+	{
+		deviceID, report.Filesystem, report.High,
+		"an open device",
+		"A descriptor is of a block or character device. Null, zero, full, random, urandom and terminals do not count.",
+		"Permissions were checked when it was opened: neither a file system without devices nor a control group of devices takes it back.",
+		"close it before confinement, or open it with O_CLOEXEC where it is inherited; Go: close every os.File of a device; docker: no --device and no --privileged; kubernetes: privileged: false, no device plugin that is not needed; systemd: PrivateDevices=yes, no OpenFile= of devices",
+	},
+	{
+		kernelID, report.Privilege, report.High,
+		"an open kernel object that grants more",
+		"A descriptor is of a kernel object that keeps what its opener was let do: BPF programs and maps, perf events, an io_uring, userfaultfd, fanotify, a seccomp listener, a file system being mounted, a virtual machine, VFIO, or the memory of another process in /proc. Event, signal and timer descriptors, epoll, inotify and Landlock rule sets do not count; a kind that is not known is unknown. Recent kernels do not show the credentials that are registered with an io_uring, so that each one counts; that of a memory file with exec is not told.",
+		"What was opened before privileges were dropped, or before a filter was loaded, is past both: an io_uring makes requests that no filter sees, with credentials that were registered before.",
+		"close it before confinement, or open it with O_CLOEXEC where it is inherited; Go: close what golang.org/x/sys/unix or a library opened; docker, kubernetes: the default seccomp profile denies the calls that make them; systemd: SystemCallFilter=@system-service",
+	},
+	{
+		openNSID, report.Isolation, report.High,
+		"an open namespace or process",
+		"A descriptor is of a namespace, or a pidfd of a process that is neither this one nor a child of its own.",
+		"With setns(2) it leads out of the own namespaces, as far as capabilities reach, and no path or /proc is needed for it. A pidfd names a process for good, signals it and takes its descriptors where it may be traced.",
+		"close it before confinement, or open it with O_CLOEXEC where it is inherited; Go: os.Process.Release; docker, kubernetes: upgrade a runtime that leaks descriptors; systemd: no NetworkNamespacePath= by a stored descriptor",
+	},
+	{
+		socketID, report.Network, report.High,
+		"an open raw or packet socket",
+		"A descriptor is of a raw or packet socket, or of one of XDP, CAN, Bluetooth and the like that sends packets as they are. Of sockets in other network namespaces the protocol is known too.",
+		"It needs no capability any more: whoever has it reads the network's traffic and forges packets.",
+		"close it before confinement; Go: net.ListenPacket with udp4 needs none for echo requests; docker: --cap-drop NET_RAW; kubernetes: capabilities.drop: [NET_RAW]; systemd: RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+	},
+	{
+		writableID, report.Filesystem, report.High,
+		"a file open for writing where nothing should be written",
+		"A descriptor is open for writing on a file, device or named pipe that lies outside the root directory, or on a file on a read-only mount: that it was opened by, or that its path leads to now. Memory, pipes and sockets have no place; null, zero, full, random, urandom and terminals do not count.",
+		"The mount and the root directory were looked at when it was opened, and never again.",
+		"close it before confinement, or hand over a pipe in place of a log file; Go: close every os.File; docker: logs go through a pipe unless a file is redirected; kubernetes: readOnlyRootFilesystem: true with files opened after the start only; systemd: StandardOutput=journal, no OpenFile= for writing",
+	},
+	{
+		setuidID, report.Filesystem, report.High,
+		"a program that gives privileges",
+		"A program on the mounts of the process is set-user-ID, set-group-ID or has file capabilities, the process may execute it, and it would be given a user id, a group or a capability that it does not have and could not take. This is computed by the rules of execve(2) and capabilities(7); nothing is executed. Where no_new_privs is set, on nosuid and noexec mounts, and where the process may not execute the file, it gives nothing, which passes. Mounts that could not be looked at to their end are unknown, and so are those of FUSE and network file systems, which may never answer. What a security module or a tracer takes away again is not considered, and a script counts as a program.",
+		"Such a program runs with more privileges than whoever starts it chose to have, on input that an attacker chooses: one mistake in it is all that is needed.",
+		fixNNP + "; take the files or their bits out of the image: chmod u-s,g-s and setcap -r; mount with nosuid: docker: --tmpfs /tmp:nosuid; systemd: PrivateTmp=yes, RestrictSUIDSGID=yes, MountFlags=; kubernetes: an image without them; Go: syscall.Mount with MS_REMOUNT, MS_BIND and MS_NOSUID",
+	},
+	{
+		idmapID, report.Isolation, report.High,
+		"the id maps of the user namespace",
+		"The user namespace maps more ids than the policy allows, or the machine's user or group id 0.",
+		"A mapped id is one that the process can take within the namespace, and its files outside are then its own. Where the machine's 0 is mapped, an escape ends as root.",
+		"docker: userns-remap in daemon.json; podman: --userns=auto or --uidmap 0:100000:65536; kubernetes: hostUsers: false; systemd: PrivateUsers=yes; Go: SysProcAttr.UidMappings and GidMappings with the ids that are needed and no others; unshare(1): --map-users",
+	},
+	{
+		rlimitID, report.Isolation, report.Low,
+		"resource limits",
+		"A resource limit is higher than the policy allows. The hard value counts unless the policy names the soft one: a process may raise its soft limit to it.",
+		"Without a limit one process uses up the memory, the processes or the descriptors of all.",
+		"docker: --ulimit nofile=1024:2048; kubernetes: the runtime's default limits, or a container that sets its own before it drops privileges; systemd: LimitNOFILE=, LimitNPROC=; Go: syscall.Setrlimit in main, which holds for all threads",
+	},
+	{
+		lsmID, report.Isolation, report.Medium,
+		"security modules",
+		"The process is not confined by the AppArmor profile or the SELinux label that the policy names, or by one that only complains, or it is in no Landlock domain. A domain can be counted by the process itself alone, and for the thread that asks.",
+		"These modules hold where ids and capabilities no longer do: against root in the container, and against files that the permissions would open.",
+		"docker: --security-opt apparmor=PROFILE or label=type:TYPE; kubernetes: securityContext.appArmorProfile, seLinuxOptions; systemd: AppArmorProfile=, SELinuxContext=; Go: landlock_restrict_self(2) on every thread after no_new_privs",
+	},
+	{
+		namespaceID, report.Isolation, report.Medium,
+		"a namespace of the machine",
+		"The process, or one of its threads, is in the machine's first namespace of that type.",
+		"What the namespace would hold apart it shares with every process of the machine: the network and its abstract sockets, the process ids, System V IPC, the mounts, the host name.",
+		"docker: no --network host, --pid host, --ipc host, --uts host, --cgroupns host; kubernetes: hostNetwork, hostPID and hostIPC false, hostUsers: false; systemd: PrivateNetwork=, PrivateUsers=, PrivateIPC=, ProtectHostname=, PrivatePIDs=; Go: SysProcAttr.Cloneflags with syscall.CLONE_NEW*; unshare(1), bwrap --unshare-all",
+	},
+	{
+		abstractID, report.Network, report.Medium,
+		"abstract sockets of others",
+		"Sockets with abstract names that the process does not hold itself are in a network namespace that one of its threads is in, and listen or take datagrams. Nothing was connected to. A Landlock scope (Linux 6.12) could stand before them, and which a process has cannot be read.",
+		"No file permission guards an abstract name: whoever shares the network namespace may connect, and container runtimes, session buses and X servers have listened on some.",
+		"give it a network namespace of its own: docker: --network none or a bridge, not host; kubernetes: hostNetwork: false; systemd: PrivateNetwork=yes; podman: --network none; bubblewrap: --unshare-net; Go: SysProcAttr.Cloneflags with CLONE_NEWNET, or LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET on every thread",
+	},
+}
 
 // weighAll is weigh for both catalogues and all attempts.
 func weighAll(id string) weight {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks"
 	"github.com/selfaudit/selfaudit/checks/policy"
+	"github.com/selfaudit/selfaudit/checks/report"
 )
 
 // TestReachIDs: the short table and the long one say the same.
@@ -70,5 +71,28 @@ func fill(v reflect.Value) {
 		v.SetInt(1)
 	default:
 		v.SetUint(1)
+	}
+}
+
+// TestLeftOutIsUnknown: who asks an audit without these checks is told so, and
+// who does not sees them skipped.
+func TestLeftOutIsUnknown(t *testing.T) {
+	confined, _ := policy.Builtin("confined")
+	for name, c := range map[string]struct {
+		pol  *policy.Policy
+		want report.Status
+	}{"confined": {confined, report.Skipped}, "everything": {everything(), report.Unknown}} {
+		if got := c.pol.AsksReach(); got != (c.want == report.Unknown) {
+			t.Errorf("%s: asks %v", name, got)
+		}
+		status := map[string]report.Status{}
+		for _, f := range checks.RunWithoutFilters(nil, c.pol) {
+			status[f.ID] = f.Status
+		}
+		for _, id := range checks.ReachIDs() {
+			if status[id.ID] != c.want {
+				t.Errorf("%s: %s is %v", name, id.ID, status[id.ID])
+			}
+		}
 	}
 }

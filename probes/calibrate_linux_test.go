@@ -272,7 +272,7 @@ var filteredCalls = []string{
 	"mount", "umount2", "pivot_root", "fsopen", "fspick", "open_tree", "move_mount", "mount_setattr", "chroot", "setns", "open_by_handle_at",
 	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module",
 	"reboot", "swapon", "swapoff", "settimeofday", "clock_adjtime", "sethostname", "setdomainname", "acct", "keyctl", "add_key", "quotactl_fd", "syslog",
-	"socket", "ptrace", "process_vm_readv", "kill", "execve", "memfd_create", "personality", "fanotify_init", "iopl", "unshare", "clone3", "prctl", "bind",
+	"socket", "ptrace", "process_vm_readv", "kill", "execve", "execveat", "memfd_create", "personality", "fanotify_init", "iopl", "unshare", "clone3", "prctl", "bind",
 }
 
 // readBacks are the calls by which effects are read back.
@@ -398,7 +398,7 @@ var unguarded = []string{
 
 // needsOther are attempts that root without a filter cannot show: each has a
 // posture of its own below.
-var needsOther = []string{"capset", "chroot-escape", "fd-escape"}
+var needsOther = []string{"capset", "exec-gain", "chroot-escape", "fd-escape"}
 
 func kernelLacks(a posture.Attempt) bool {
 	return slices.Contains(notShownHere, a.Name) && a.Outcome == posture.Stopped && a.By == posture.StoppedByKernel
@@ -441,6 +441,9 @@ func TestAllowed(t *testing.T) {
 	if a := try(t, "lowered")["capset"]; a.Outcome != posture.Succeeded {
 		t.Errorf("permitted and not effective: %s", describeAttempt(a))
 	}
+	if a := try(t, "lowered")["exec-gain"]; a.Outcome != posture.Undecided {
+		t.Errorf("a program has in effect what is permitted, and none was executed: %s", describeAttempt(a))
+	}
 	if a := try(t, "chrooted")["fd-escape"]; a.Outcome != posture.Succeeded {
 		t.Errorf("in a chroot with a directory from outside: %s", describeAttempt(a))
 	}
@@ -455,7 +458,7 @@ func TestStoppedByPermission(t *testing.T) {
 		switch {
 		case kernelLacks(a):
 			t.Logf("not calibrated on this kernel: %s", describeAttempt(a))
-		case name == "fd-escape" && a.Outcome == posture.NoObject:
+		case (name == "fd-escape" || name == "exec-gain") && a.Outcome == posture.NoObject:
 		case slices.Contains(unguarded, name) && !(name == "perf-event-open" && perfNeedsCapability(t)):
 			if a.Outcome != posture.Succeeded {
 				t.Errorf("nothing guards it: %s", describeAttempt(a))

@@ -85,6 +85,7 @@ var catalog = [...]entry{
 	{"setgroups", capSetGID, "setgroups(2)", groups{}},
 	{"capset", noCap, "capset(2)", capset{}},
 	{"ambient-raise", noCap, "PR_CAP_AMBIENT(2const)", ambient{}},
+	{"exec-gain", noCap, "execve(2)", execGain{}},
 	{"keep-caps", noCap, "PR_SET_KEEPCAPS(2const)", keepCaps{}},
 	{"securebits", capSetPCap, "PR_SET_SECUREBITS(2const)", secureBits{}},
 	{"chroot-escape", capSysChroot, "chroot(2)", chrootEscape{}},

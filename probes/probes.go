@@ -44,6 +44,9 @@ type Input struct {
 	Replica *child.Posture
 	// Thread holds the facts of the thread that the replica stands for.
 	Thread *posture.Thread
+	// Executed is what Execute found out of that thread, for the attempt to gain
+	// by an execve(2); nil where it was not asked.
+	Executed Grant
 	// OwnPID is the number by which the replica knows the process that it
 	// stands for; 0 means that it knows none.
 	OwnPID int

@@ -28,6 +28,11 @@ func RunIn(ctx context.Context, in Input) (attempts []posture.Attempt, taken chi
 	p := newPlan(in, program, nil, (*builder).inReplica)
 	p.Run(ctx)
 	attempts, err = p.Attempts(in)
+	for i := range attempts {
+		if x, done := in.Executed.(*Executed); done && attempts[i].Name == "exec-gain" && x.After.State == posture.Known {
+			attempts[i].Evidence = append(attempts[i].Evidence, posture.Evidence{Source: x.After.Source, Value: x.After.Raw})
+		}
+	}
 	taken = program.Replica()
 	return attempts, taken, errors.Join(err, p.Close())
 }

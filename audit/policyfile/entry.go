@@ -28,6 +28,22 @@ func pointer[T any](at func(*policy.Policy) **T) *field[*T] {
 	}
 }
 
+// asked is a field that is empty where the policy does not ask.
+func asked(at func(*policy.Policy) *string) *field[string] {
+	return &field[string]{
+		set: func(p *policy.Policy, v string) { *at(p) = v },
+		get: func(p *policy.Policy) (string, bool) { return *at(p), *at(p) != "" },
+	}
+}
+
+// members is a field that is empty where the policy does not ask.
+func members[T any](at func(*policy.Policy) *[]T) *field[[]T] {
+	return &field[[]T]{
+		set: func(p *policy.Policy, v []T) { *at(p) = v },
+		get: func(p *policy.Policy) ([]T, bool) { return *at(p), len(*at(p)) > 0 },
+	}
+}
+
 // demanded is a field that is true where the policy asks for the wanted value.
 func demanded(wanted bool, at func(*policy.Policy) *bool) *field[bool] {
 	return &field[bool]{
@@ -63,12 +79,16 @@ func entry[T any](name string, r reader[T], f *field[T], means string, ids ...st
 	return k
 }
 
-// part is a key within a list's mapping: it is read to see whether it is valid,
-// and the list as a whole says whether there is a check.
-func part[T any](name string, r reader[T], means string) key {
+// part is a key within a list's mapping. set may be nil where the list as a whole
+// has no check.
+func part[T any](name string, r reader[T], set func(T), means string) key {
 	return key{
 		name: name, means: means, words: r.words, demand: r.demand,
-		read: func(d *decoder, n node, path string) { r.read(d, n, path) },
+		read: func(d *decoder, n node, path string) {
+			if v, ok := r.read(d, n, path); ok && set != nil {
+				set(v)
+			}
+		},
 	}
 }
 

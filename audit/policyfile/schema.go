@@ -23,7 +23,7 @@ func schema() []key {
 		resourceKeys(),
 		networkKeys(),
 		memoryKeys(),
-		entry("landlock", boolean(false), nil, "True asks for a Landlock domain: landlock(7).", "lsm"),
+		entry("landlock", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Landlock }), "True asks for a Landlock domain: landlock(7).", "lsm"),
 		group("probes", "Attempts that must fail, whatever stops them.",
 			entry("reescalation", attempts(names.Reescalation, policy.DefaultReescalation), namesField(func(p *policy.Policy) *[]string { return &p.Probes.Reescalation }),
 				"Attempts to take back an id, a group, a capability or a root.", "probe.*"),
@@ -65,7 +65,6 @@ func namesField(at func(*policy.Policy) *[]string) *field[[]string] {
 }
 
 func processKeys() key {
-	rlimit := vocabulary{"resource limit", "a resource limit's name", "getrlimit(2)", names.Rlimits()}
 	return group("process", "What credentials(7) and the process's own settings allow.",
 		group("user", "Ids, as the process's own user namespace sees them.",
 			entry("uid", users.id(), pointer(func(p *policy.Policy) **policy.ID { return &p.Process.User.UID }), "What the real, effective, saved and file system user ids must be, all four.", "identity.uid"),
@@ -79,13 +78,9 @@ func processKeys() key {
 			set: func(p *policy.Policy, _ string) { p.Process.UniformThreads = true },
 			get: func(p *policy.Policy) (string, bool) { return "uniform", p.Process.UniformThreads },
 		}, "Every thread must have the leader's ids, groups, sets, no_new_privs and filters.", "threads.uniform"),
-		entry("rlimits", mappings("type, soft, hard", "[{type: RLIMIT_NOFILE, hard: 1024}]", []string{"type"}, []string{"soft", "hard"},
-			part("type", rlimit.name("RLIMIT_NOFILE"), "RLIMIT_*"),
-			part("soft", number(0, math.MaxUint64, "1024"), "the soft limit"),
-			part("hard", number(0, math.MaxUint64, "1024"), "the hard limit"),
-		), nil, "Upper bounds on resource limits, each {type: RLIMIT_*, soft: N, hard: N}: getrlimit(2).", "limit.rlimit"),
-		entry("apparmorProfile", text("a profile's name", maxName, "docker-default"), nil, "The AppArmor profile that must confine it.", "lsm"),
-		entry("selinuxLabel", text("a label", maxName, "system_u:system_r:container_t:s0"), nil, "The SELinux label that it must have.", "lsm"),
+		rlimitKey(),
+		entry("apparmorProfile", text("a profile's name", maxName, "docker-default"), asked(func(p *policy.Policy) *string { return &p.Process.AppArmorProfile }), "The AppArmor profile that must confine it.", "lsm"),
+		entry("selinuxLabel", text("a label", maxName, "system_u:system_r:container_t:s0"), asked(func(p *policy.Policy) *string { return &p.Process.SELinuxLabel }), "The SELinux label that it must have.", "lsm"),
 		entry("tracer", boolean(true), nil, "False asks that no process traces it.", "process.tracer"),
 		entry("terminal", boolean(true), nil, "False asks for no controlling terminal.", "process.tty"),
 		entry("preload", boolean(true), nil, "False asks for no LD_PRELOAD and its kind in the environment.", "process.environment"),
@@ -116,9 +111,12 @@ func filesystemKeys() key {
 			entry("readonly", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Filesystem.Root.ReadOnly }), "True asks for a root on a read-only mount.", "filesystem.root"),
 		),
 		entry("mounts", mappings("destination, options", "[{destination: /tmp, options: [noexec]}]", []string{"destination", "options"}, nil,
-			part("destination", reader[string]{words: "absolute path", demand: "/tmp", read: readPath}, "where it is mounted"),
-			part("options", options.list("[noexec]", false), "options that it must have"),
-		), nil, "Options that mounts must have, each {destination: PATH, options: [noexec, …]}.", "filesystem.mount"),
+			func(*struct{}) []key {
+				return []key{
+					part("destination", reader[string]{words: "absolute path", demand: "/tmp", read: readPath}, nil, "where it is mounted"),
+					part("options", options.list("[noexec]", false), nil, "options that it must have"),
+				}
+			}, nil), nil, "Options that mounts must have, each {destination: PATH, options: [noexec, …]}.", "filesystem.mount"),
 		entry("propagation", word("", "private", "slave"), nil, "The loosest propagation allowed on any mount.", "filesystem.propagation"),
 		entry("readable", paths("[/usr]", true), nil, "Where it may read; paths below are included.", "filesystem.readable"),
 		entry("writable", paths("[/tmp]", true), nil, "Where it may write; paths below are included.", "filesystem.writable"),
@@ -126,7 +124,7 @@ func filesystemKeys() key {
 		entry("maskedPaths", paths("[/proc/kcore]", false), nil, "Paths that must be masked.", "filesystem.masked"),
 		entry("readonlyPaths", paths("[/proc/sys]", false), nil, "Paths that must lie on a read-only mount.", "filesystem.masked"),
 		entry("devices", boolean(true), nil, "False asks for no device nodes beyond OCI's default ones.", "filesystem.device"),
-		entry("setuidFiles", boolean(true), nil, "False asks for no setuid, setgid and file-capability programs.", "filesystem.setuid"),
+		entry("setuidFiles", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.NoSetuidFiles }), "False asks for no setuid, setgid or file-capability program that gives the process what it does not have.", "filesystem.setuid"),
 		entry("shell", boolean(true), nil, "False asks for no shell and no package manager.", "filesystem.shell"),
 	)
 }
@@ -139,23 +137,12 @@ var mountOptions = []string{
 func descriptorKeys() key {
 	return group("descriptors", "Open file descriptors.",
 		entry("outsideRoot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoneOutsideRoot }), "False asks that no directory is open, and none the working directory, that lies outside the root.", "fds.directory", "filesystem.cwd"),
-		entry("writable", boolean(true), nil, "False asks that nothing is open for writing outside the root or on a read-only mount.", "fds.writable"),
-		entry("devices", boolean(true), nil, "False asks that no device is open.", "fds.device"),
-		entry("rawSockets", boolean(true), nil, "False asks that no raw or packet socket is open.", "fds.socket"),
-		entry("namespaces", boolean(true), nil, "False asks that no namespace is open.", "fds.namespace"),
+		entry("writable", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoneWritable }), "False asks that nothing is open for writing outside the root or on a read-only mount.", "fds.writable"),
+		entry("devices", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoDevices }), "False asks that no device is open but null, zero, full, random, urandom and terminals.", "fds.device"),
+		entry("rawSockets", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoRawSockets }), "False asks that no raw or packet socket is open.", "fds.socket"),
+		entry("namespaces", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoNamespaces }), "False asks that no namespace is open, and no pidfd but of the process itself and its children.", "fds.namespace"),
+		entry("kernelObjects", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Descriptors.NoKernelObjects }), "False asks for no BPF, io_uring, perf, KVM or other kernel object that grants more than the process has, and no file of another process's memory.", "fds.kernel"),
 	)
-}
-
-func namespaceKeys() key {
-	var keys []key
-	for _, name := range names.NamespaceNames() {
-		keys = append(keys, entry(name, word("any", "private", "any"), nil, "Private asks for a namespace other than the machine's.", "namespace"))
-	}
-	keys = append(keys, group("idmap", "Upper bounds on both id maps of the user namespace.",
-		entry("size", number(1, math.MaxUint32, "1"), nil, "How many ids may be mapped.", "idmap"),
-		entry("hostRoot", boolean(true), nil, "False asks that the machine's id 0 is not mapped.", "idmap"),
-	))
-	return group("namespaces", "Namespaces of its own: namespaces(7).", keys...)
 }
 
 func resourceKeys() key {
@@ -179,7 +166,7 @@ func networkKeys() key {
 		entry("egress", boolean(true), nil, "False asks for no route out.", "network.egress"),
 		entry("listen", ports, nil, "Ports that it may listen on.", "network.listen"),
 		entry("raw", boolean(true), nil, "False asks that raw and packet sockets cannot be made.", "network.raw"),
-		entry("abstract", boolean(true), nil, "False asks that no abstract socket of others is in reach: unix(7).", "network.abstract"),
+		entry("abstract", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Network.NoAbstract }), "False asks that no abstract socket of others is in reach: unix(7).", "network.abstract"),
 		entry("controlSockets", boolean(true), nil, "False asks that no socket of a container runtime or the like is in reach.", "network.control-socket"),
 	)
 }

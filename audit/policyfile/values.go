@@ -228,18 +228,25 @@ func paths(demand string, emptyAsks bool) reader[[]string] {
 	return r
 }
 
-// mappings reads a list of mappings. All required keys must be there, and one
-// of those in either. An empty list asks nothing.
-func mappings(thing, demand string, required, either []string, keys ...key) reader[[]bool] {
-	r := listOf(thing, func(d *decoder, n node, path string) (bool, bool) {
+// mappings reads a list of mappings, each into a T. All required keys must be
+// there, and one of those in either. An empty list asks nothing.
+func mappings[T any](thing, demand string, required, either []string, keys func(*T) []key, format func(T) string) reader[[]T] {
+	r := listOf(thing, func(d *decoder, n node, path string) (item T, ok bool) {
 		before := len(d.errs)
-		d.mapping(n, path, keys, required)
+		d.mapping(n, path, keys(&item), required)
 		has := func(name string) bool { return hasKey(n, name) }
 		if len(d.errs) == before && len(either) > 0 && !slices.ContainsFunc(either, has) {
 			d.fail(n, "%s: %s is missing", path, anyOf(either))
 		}
-		return true, len(d.errs) == before
+		return item, len(d.errs) == before
 	})
-	r.demand, r.quiet, r.asks = demand, "[]", func(l []bool) bool { return len(l) > 0 }
+	r.demand, r.quiet, r.asks = demand, "[]", func(l []T) bool { return len(l) > 0 }
+	r.format = func(l []T) string {
+		words := make([]string, len(l))
+		for i := range l {
+			words[i] = "{" + format(l[i]) + "}"
+		}
+		return "[" + strings.Join(words, ", ") + "]"
+	}
 	return r
 }

@@ -28,7 +28,11 @@ type Policy struct {
 	Seccomp     Seccomp     `json:"seccomp,omitzero"`
 	Filesystem  Filesystem  `json:"filesystem,omitzero"`
 	Descriptors Descriptors `json:"descriptors,omitzero"`
-	Probes      Probes      `json:"probes,omitzero"`
+	Network     Network     `json:"network,omitzero"`
+	Namespaces  Namespaces  `json:"namespaces,omitzero"`
+	// Landlock asks for a Landlock domain: landlock(7), Linux 5.13.
+	Landlock bool   `json:"landlock,omitempty"`
+	Probes   Probes `json:"probes,omitzero"`
 }
 
 // Process is about credentials(7).
@@ -40,6 +44,21 @@ type Process struct {
 	NoNewPrivileges bool `json:"noNewPrivileges,omitempty"`
 	// UniformThreads asks that every thread has the leader's credentials.
 	UniformThreads bool `json:"threads,omitempty"`
+	// Rlimits are upper bounds on resource limits, each resource once.
+	Rlimits []Rlimit `json:"rlimits,omitempty"`
+	// AppArmorProfile is the profile that must confine it, in enforce mode.
+	AppArmorProfile string `json:"apparmorProfile,omitempty"`
+	// SELinuxLabel is the context that it must have, where SELinux enforces.
+	SELinuxLabel string `json:"selinuxLabel,omitempty"`
+}
+
+// Rlimit is an upper bound on a resource limit: getrlimit(2).
+type Rlimit struct {
+	// Type is RLIMIT_NOFILE and the like.
+	Type string `json:"type"`
+	// Soft and Hard bound the two values. Nil does not look at it.
+	Soft *uint64 `json:"soft,omitempty"`
+	Hard *uint64 `json:"hard,omitempty"`
 }
 
 // User is about ids. Nil asks nothing.
@@ -120,6 +139,9 @@ func (s *Seccomp) AsksFilter() bool {
 // Filesystem is about what lies under the root directory.
 type Filesystem struct {
 	Root Root `json:"root,omitzero"`
+	// NoSetuidFiles asks that no set-user-ID or set-group-ID program, and none
+	// with file capabilities, gives the process what it does not have.
+	NoSetuidFiles bool `json:"noSetuidFiles,omitempty"`
 }
 
 // Root is about the root directory.
@@ -136,6 +158,43 @@ type Root struct {
 type Descriptors struct {
 	// NoneOutsideRoot asks that no descriptor leads out of the root.
 	NoneOutsideRoot bool `json:"noneOutsideRoot,omitempty"`
+	// NoneWritable asks that nothing is open for writing that lies outside the
+	// root or on a read-only mount.
+	NoneWritable bool `json:"noneWritable,omitempty"`
+	// NoDevices asks for no device but null, zero, full, random, urandom and
+	// terminals.
+	NoDevices bool `json:"noDevices,omitempty"`
+	// NoRawSockets asks for no raw or packet socket: raw(7), packet(7).
+	NoRawSockets bool `json:"noRawSockets,omitempty"`
+	// NoNamespaces asks for no namespace, and no pidfd of a process that is
+	// neither this one nor its child.
+	NoNamespaces bool `json:"noNamespaces,omitempty"`
+	// NoKernelObjects asks for no other kernel object that grants what the
+	// process itself may not do: BPF, io_uring, perf, KVM and their kind, and the
+	// memory of other processes.
+	NoKernelObjects bool `json:"noKernelObjects,omitempty"`
+}
+
+// Namespaces is about namespaces(7).
+type Namespaces struct {
+	// Private are types of namespaces, as /proc/PID/ns names them, that must be
+	// others than the machine's first ones.
+	Private []string `json:"private,omitempty"`
+	IDMap   IDMap    `json:"idmap,omitzero"`
+}
+
+// IDMap is an upper bound on both id maps: user_namespaces(7).
+type IDMap struct {
+	// Size is how many ids may be mapped. 0 asks nothing.
+	Size uint32 `json:"size,omitempty"`
+	// NotHostRoot asks that the machine's id 0 is not mapped.
+	NotHostRoot bool `json:"notHostRoot,omitempty"`
+}
+
+// Network is about what the process can reach by sockets.
+type Network struct {
+	// NoAbstract asks that no abstract socket of others can be reached: unix(7).
+	NoAbstract bool `json:"noAbstract,omitempty"`
 }
 
 // Probes names the attempts that must fail, by their names without "probe.".

@@ -67,7 +67,7 @@ func privdrop() *Policy {
 func DefaultReescalation() []string {
 	return []string{
 		"setuid-root", "setgid-root", "setresuid-root", "setresgid-root", "setreuid-root", "setfsuid-root",
-		"setgroups", "capset", "ambient-raise", "chroot-escape",
+		"setgroups", "capset", "ambient-raise", "exec-gain", "chroot-escape",
 		"userns", "userns-clone", "userns-clone3",
 	}
 }

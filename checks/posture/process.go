@@ -28,6 +28,8 @@ type Process struct {
 	Root          Root
 	// Descriptors are the open descriptors. Unreadable unless a policy asks.
 	Descriptors Fact[[]Descriptor]
+	// AbstractSockets are unreadable unless a policy asks.
+	AbstractSockets Fact[AbstractSockets]
 	// Mounts are those below the root directory, in the kernel's order.
 	// Unreadable unless a policy asks.
 	Mounts Fact[[]Mount]
@@ -44,12 +46,17 @@ type Process struct {
 	// AfterExec is what a child really had after an execve(2) of a plain
 	// program. Unreadable where no such child was run.
 	AfterExec Fact[CapSets]
+	// Executed is the same of another process, in the place of its threads.
+	Executed []Execution
 
 	// ABIs are those of this architecture, the native one first. Empty unless
 	// a policy asks about filters.
 	ABIs []ABI
 	// Scan is every system call, tried. Unreadable unless a policy asks.
 	Scan Fact[[]Scan]
+
+	// Reach is what it can reach, where a policy asks.
+	Reach
 
 	// Limits names, in sentences, what this audit could not see or do.
 	Limits []string
@@ -132,6 +139,9 @@ type UserNamespace struct {
 	Same   Fact[bool]
 	UIDMap Fact[[]MapEntry]
 	GIDMap Fact[[]MapEntry]
+	// Outermost is true where the ids outside, as the maps show them, are those
+	// of the machine's first user namespace.
+	Outermost Fact[bool]
 }
 
 // MapEntry is one line of uid_map or gid_map.

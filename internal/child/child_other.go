@@ -32,6 +32,11 @@ type taker interface{ close() }
 // NewReplica returns an error that names the systems it needs.
 func NewReplica(Posture) (*Program, error) { return nil, errSystem }
 
+// Execute returns an error that names the systems it needs.
+func Execute(context.Context, Posture, int, func(pid int)) (Outcome, Taken, error) {
+	return Outcome{}, Taken{}, errSystem
+}
+
 // Enter does nothing here: no child can be made.
 func (p *Program) Enter(bool) {}
 

@@ -88,6 +88,9 @@ func (p *replica) reset(r *runner) {
 	a := r.area
 	a.second, r.forkedPID, r.gatePID = 0, 0, 0
 	p.refused, p.admitted, p.told = "", false, Proof{}
+	if p.kept != nil {
+		p.kept.reset(a)
+	}
 	atomic.StoreUint32(&a.waiting, 0)
 	atomic.StoreUint32(&a.opened, gateShut)
 	for _, b := range []Buffer{p.proof.uid, p.proof.gid, p.proof.caps, p.proof.groups} {
@@ -97,6 +100,12 @@ func (p *replica) reset(r *runner) {
 
 // last waits for the child of a child: the first one ends when it has made it.
 func (p *replica) last(ctx context.Context, r *runner, status syscall.WaitStatus, err error) (syscall.WaitStatus, error) {
+	if p.kept != nil {
+		if status, err = p.kept.last(r, status, err); err != nil {
+			return status, err
+		}
+		return status, p.outside(r, status)
+	}
 	if second := int(atomic.LoadUint32(&r.area.second)); second != 0 {
 		// It is our own child and not waited for yet, so the number is its own.
 		pidfd, errOpen := kernel.New(nil).PidfdOpen(second)
@@ -119,9 +128,21 @@ func (p *replica) last(ctx context.Context, r *runner, status syscall.WaitStatus
 	return status, p.outside(r, status)
 }
 
-// admit asks about a child that waits at the gate, and opens it or not.
+// admit asks about a child that waits at the gate, and looks at what is left of
+// one that has executed a program.
 func (p *replica) admit(r *runner) {
-	if r.gatePID == 0 && !p.NewPID {
+	if p.kept == nil {
+		p.gate(r)
+		return
+	}
+	p.kept.hold(r)
+	p.gate(r)
+	p.kept.examine(r, p.admitted)
+}
+
+// gate asks about a child that waits there, and opens it or not.
+func (p *replica) gate(r *runner) {
+	if r.gatePID == 0 && !p.NewPID && p.kept == nil {
 		r.gatePID = r.forkedPID
 	}
 	a := r.area
@@ -133,7 +154,7 @@ func (p *replica) admit(r *runner) {
 		p.refused = p.contradicts()
 	}
 	if p.refused == "" && p.Admit != nil {
-		p.refused = p.Admit(Candidate{PID: r.gatePID, Scans: p.scans, Proof: p.told})
+		p.refused = p.Admit(Candidate{PID: r.gatePID, Scans: p.scans, Unfiltered: p.Unfiltered, Proof: p.told})
 	}
 	if p.admitted = p.refused == ""; p.admitted {
 		atomic.StoreUint32(&a.opened, gateOpen)

@@ -52,6 +52,8 @@ type Posture struct {
 	// Filters are seccomp filters, struct sock_filter[] in host byte order,
 	// oldest first.
 	Filters [][]byte
+	// Unfiltered says that the process has filters, and that they are left out.
+	Unfiltered bool
 
 	// Admit is asked about each child once it has taken all of this on, filters
 	// included, and before it makes a call of its program. It answers with how
@@ -73,6 +75,8 @@ type Candidate struct {
 	// Scans says that it loaded filters of the program's own too, and has
 	// no_new_privs for that.
 	Scans bool
+	// Unfiltered is that of the posture.
+	Unfiltered bool
 	// Proof is what it was told by system calls, before the filters.
 	Proof Proof
 }

@@ -66,10 +66,15 @@ type area struct {
 	// Of a replica: the child of the child, whether it waits at the gate, and
 	// what it finds there.
 	second, waiting, opened uint32
-	steps                   [maxSteps]step
-	data                    [maxData]byte
-	frame                   [frameSize]byte // what rt_sigreturn(2) takes the registers from
-	stack                   [stackSize]byte // of the handler of SIGSYS; its note is at the bottom
+	// Of a child that executes a program: its parent keeps what is left of it
+	// until it is released. It is over once ended says so, by left, a siginfo_t.
+	keeps, ended, release uint32
+	left                  [32]uint32
+	tick                  [2]uintptr // how long it waits at a time
+	steps                 [maxSteps]step
+	data                  [maxData]byte
+	frame                 [frameSize]byte // what rt_sigreturn(2) takes the registers from
+	stack                 [stackSize]byte // of the handler of SIGSYS; its note is at the bottom
 }
 
 // ErrTooLarge means that a program has more calls or data than fit.

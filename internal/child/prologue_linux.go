@@ -20,6 +20,9 @@ const (
 	waitAll         = 0 // idtype P_ALL
 	waitExited      = 4
 	waitNoHang      = 1
+	waitNoWait      = 0x01000000
+	waitByPID       = 1  // idtype P_PID
+	keepTicks       = 60 // more seconds than any audit takes
 	defaultDeadline = 10 * time.Second
 )
 

@@ -49,6 +49,8 @@ type replica struct {
 	// header is struct __user_cap_header_struct for the calling thread.
 	header Buffer
 	proof  proofSteps
+	// kept is nil but where the children execute a program.
+	kept *kept
 	// Of the last child: what it was refused for, and whether it went on.
 	refused  string
 	admitted bool
@@ -68,7 +70,9 @@ type proofSteps struct {
 // and its cgroups but those of Cgroups. Their securebits are all off. It takes CAP_SYS_ADMIN to join
 // namespaces, CAP_SYS_CHROOT for another root, CAP_SETUID, CAP_SETGID and
 // CAP_SETPCAP for what they are named after, and Linux 5.9.
-func NewReplica(po Posture) (*Program, error) {
+func NewReplica(po Posture) (*Program, error) { return newReplica(&replica{Posture: po}) }
+
+func newReplica(rep *replica) (*Program, error) {
 	parent, err := kernel.New(nil).PidfdOpen(kernel.Getpid())
 	if err != nil {
 		return nil, err
@@ -78,12 +82,13 @@ func NewReplica(po Posture) (*Program, error) {
 		kernel.Close(parent)
 		return nil, err
 	}
-	rep := &replica{Posture: po, names: map[Step]string{}, parent: parent}
+	rep.names, rep.parent = map[Step]string{}, parent
 	p.replica = rep
 	rep.header = p.Bytes(ids([]uint32{capVersion, 0}))
 	p.guard()
+	p.keep()
 	p.joinCgroups()
-	p.join(po.Join)
+	p.join(rep.Join)
 	p.changeRoot()
 	p.changeIDs()
 	p.lowerCapabilities()
@@ -249,16 +254,20 @@ func (p *Program) enterPID() {
 		return
 	}
 	p.closeBut(append(slices.Clone(r.Keep), r.parent))
-	p.must("clone(CLONE_PARENT)", 0, again)
+	p.must("clone(2)", 0, again)
 }
 
 // detach makes sure that the parent is there, and closes what is open.
 func (p *Program) detach() {
-	// A parent that ended before sent no signal. One that is there has nothing
-	// to be read of it yet.
+	p.askForParent()
+	p.closeBut(p.rep().Keep)
+}
+
+// askForParent ends the child where its parent ended before it asked for a
+// signal of that. One that is there has nothing to be read of it yet.
+func (p *Program) askForParent() {
 	poll := p.Bytes(ids([]uint32{uint32(p.rep().parent), pollIn}))
 	p.must("ppoll(parent)", kernel.SysPpoll, 0, p.Addr(poll), Int(1), p.Addr(p.Buffer(2*wordSize)), Int(0), Int(0))
-	p.closeBut(p.rep().Keep)
 }
 
 // closeBut closes all descriptors but these.

@@ -108,7 +108,7 @@ func (a *collector) follow(tid int, link string) openDirectory {
 	if gone(err) {
 		err = errThreadEnded
 	}
-	return openDirectory{fd, err, a.task.Path() + "/" + name}
+	return openDirectory{fd, a.refused(err), a.task.Path() + "/" + name}
 }
 
 // openOwn opens a directory of the calling thread's.

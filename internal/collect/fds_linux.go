@@ -2,6 +2,7 @@ package collect
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"syscall"
@@ -22,7 +23,7 @@ func (a *collector) descriptors(up *ascent) {
 	source := a.task.Path() + "/*/fd"
 	for _, tid := range a.tables() {
 		if err := d.read(tid); err != nil && !(gone(err) && tid != a.base()) {
-			a.p.Descriptors.Fail(source, err.Error())
+			a.p.Descriptors.Fail(source, a.refused(err).Error())
 			return
 		}
 	}
@@ -32,6 +33,14 @@ func (a *collector) descriptors(up *ascent) {
 	}
 	a.p.Descriptors.Value = d.out
 	a.p.Descriptors.Know(source, strconv.Itoa(len(d.out))+" descriptors")
+}
+
+// refused names the privilege that opens what another process has open.
+func (a *collector) refused(err error) error {
+	if a.p.Self || !errors.Is(err, syscall.EACCES) {
+		return err
+	}
+	return fmt.Errorf("%w: to another user's process, or one that is not dumpable, that takes CAP_SYS_PTRACE", err)
 }
 
 // rootPlace looks at a thread's root directory.
@@ -141,6 +150,7 @@ func (d *descriptorReader) look(out *posture.Descriptor, dir *procfs.Dir) bool {
 		defer kernel.Close(fd)
 		st, err = d.c.Stat(fd, source)
 	}
+	err = d.refused(err)
 	out.Directory.Value = st.IsDir()
 	settle(&out.Directory.Origin, err, source, out.Path)
 	switch {

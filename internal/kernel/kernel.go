@@ -17,6 +17,9 @@ import (
 // ErrNeedsLinux is the error of everything outside Linux.
 var ErrNeedsLinux = errors.New("needs Linux")
 
+// ErrNoProgram says that there is no program for this architecture.
+var ErrNoProgram = errors.New("no program to execute was made for this architecture")
+
 // Error is a system call that failed.
 type Error struct {
 	// Call is the system call as its manual page names it: "openat2(2)".

@@ -10,6 +10,7 @@ const (
 	SysChroot          = unix.SYS_CHROOT
 	SysClockGettime    = unix.SYS_CLOCK_GETTIME
 	SysCloseRange      = unix.SYS_CLOSE_RANGE
+	SysExecveat        = unix.SYS_EXECVEAT
 	SysFchdir          = unix.SYS_FCHDIR
 	SysGetgroups       = sysGetgroups
 	SysGetresgid       = sysGetresgid

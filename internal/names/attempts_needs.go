@@ -19,6 +19,9 @@ type Need struct {
 	// Call is the system call by its native name. An attempt at a whole ABI
 	// names that in ABI, and any call of it.
 	Call, ABI string
+	// Other does the same as Call: a filter stops the attempt where it denies
+	// both.
+	Other string
 	// Capabilities are those of which one will do: capabilities(7).
 	Capabilities []int
 	Asked        Asked
@@ -67,6 +70,7 @@ var needs = [...]Need{
 	{Attempt: "setgroups", Call: "setgroups", Capabilities: []int{capSetgid}, Asked: AskedAlways, RootGID: true},
 	{Attempt: "capset", Call: "capset"},
 	{Attempt: "ambient-raise", Call: "prctl"},
+	{Attempt: "exec-gain", Call: "execve", Other: "execveat"},
 	{Attempt: "keep-caps", Call: "prctl"},
 	{Attempt: "securebits", Call: "prctl", Capabilities: []int{capSetpcap}, Asked: AskedAlways, Nested: true},
 	{Attempt: "chroot-escape", Call: "chroot", Capabilities: []int{capSysChroot}, Asked: AskedAlways, Nested: true},

@@ -32,7 +32,7 @@ func (m *maker) admit() func(child.Candidate) string {
 		if pid, known := s.PID.Get(); !known || pid != c.PID {
 			return "its own status is about another process"
 		}
-		differs := differences(&s.Thread, &class.Thread, forced || c.Scans, c.Scans)
+		differs := differences(&s.Thread, &class.Thread, forced && !c.Unfiltered || c.Scans, c.Scans || c.Unfiltered)
 		if what := t.elsewhere(c.PID, theirs, class.TID); what != "" {
 			differs = append(differs, what)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,6 +60,7 @@ func TestMain(m *testing.M) {
 
 // tried is what came of the attempts in a replica of one class.
 type tried struct {
+	executed *probes.Executed
 	class    posture.Class
 	limits   []string
 	attempts []posture.Attempt
@@ -129,6 +131,10 @@ func tryClass(ctx context.Context, target *replica.Target, p *posture.Process, c
 		if n, ok, err := target.Number(peer.PID, class); ok && err == nil {
 			in.Peer = &probes.Peer{PID: n, Why: peer.Why}
 		}
+	}
+	if slices.Contains(names, "exec-gain") {
+		r.executed = probes.Execute(ctx, in, target.Examine)
+		in.Executed = r.executed
 	}
 	r.attempts, r.taken, r.err = probes.RunIn(ctx, in)
 	return r

@@ -13,6 +13,11 @@ import (
 // Target needs Linux.
 type Target struct{}
 
+// Examine returns kernel.ErrNeedsLinux.
+func (t *Target) Examine(int) (posture.AfterExec, bool, error) {
+	return posture.AfterExec{}, false, kernel.ErrNeedsLinux
+}
+
 // Open returns an error that says so.
 func Open(context.Context, int) (*Target, error) { return nil, kernel.ErrNeedsLinux }
 

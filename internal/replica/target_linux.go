@@ -28,13 +28,13 @@ type Target struct {
 	fds       []int
 	// seen is what each thread that a replica stands for was in.
 	seen map[int]surroundings
-	// alike is what each thread was in when its class was split.
-	alike map[int]surroundings
 	// joins: replicas join the cgroups of their threads. joined are those that
 	// the one of each thread does, and effects is what of the others matters.
 	joins   bool
 	joined  map[int][]hierarchy
 	effects map[int]effects
+	// alike is what each thread was in when its class was split.
+	alike map[int]surroundings
 }
 
 // Open holds the process with that id in our pid namespace. Where it is called
