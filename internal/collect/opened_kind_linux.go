@@ -76,7 +76,7 @@ func (k *openKinds) decide(f *posture.OpenFile, o *opened, r *openReader) {
 	switch {
 	case o.Pidfd:
 		kind = posture.FilePidfd
-		k.pidfd(f, o)
+		k.pidfd(f, o, r)
 	case anonymous && placeless:
 		kind = posture.FileKernel
 		f.Object, f.Detail = object, detail(object, o)
@@ -128,7 +128,7 @@ func (k *openKinds) namespace(f *posture.OpenFile, o *opened) {
 }
 
 // pidfd says whose it is. The numbers are those of the procfs that is read.
-func (k *openKinds) pidfd(f *posture.OpenFile, o *opened) {
+func (k *openKinds) pidfd(f *posture.OpenFile, o *opened, r *openReader) {
 	source, raw := o.source, "Pid: "+strconv.Itoa(o.PID)
 	f.Object = strconv.Itoa(o.PID)
 	switch {
@@ -144,6 +144,10 @@ func (k *openKinds) pidfd(f *posture.OpenFile, o *opened) {
 		child, err := k.isChild(o.PID)
 		f.Detail = "process " + f.Object
 		switch {
+		case gone(err) && r.hasEnded(o.name):
+			f.Detail = "a process that has ended"
+			f.Own = posture.Of(true, source, raw)
+			return
 		case err != nil:
 			f.Own.Fail(source, "whether process "+f.Object+" is its child: "+err.Error())
 			return
@@ -156,6 +160,16 @@ func (k *openKinds) pidfd(f *posture.OpenFile, o *opened) {
 	f.Own = posture.Of(true, source, raw)
 }
 
+// hasEnded says whether a pidfd tells by now that its process has ended.
+func (r *openReader) hasEnded(name string) bool {
+	data, err := r.info.ReadFirst(name, r.Buf)
+	if err != nil {
+		return gone(err)
+	}
+	info, err := procfs.ParseOpenInfo(data)
+	return err == nil && info.Pidfd && info.PID < 0
+}
+
 // isChild says whether a process was started by the one that is audited. Below
 // what audit.Open keeps only the lists of its threads' children can be read.
 func (k *openKinds) isChild(pid int) (bool, error) {
@@ -163,9 +177,6 @@ func (k *openKinds) isChild(pid int) (bool, error) {
 	number := strconv.Itoa(pid)
 	if k.Proc != nil {
 		data, err := k.Proc.Dir().Read(number+"/stat", buf)
-		if gone(err) {
-			return false, nil // hidden, or ended just now: none of its own either way
-		}
 		parent, ok := procfs.ParentOf(data)
 		if err == nil && !ok {
 			err = fmt.Errorf("/proc/%d/stat: %w", pid, procfs.ErrMalformed)
