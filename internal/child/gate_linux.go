@@ -150,7 +150,7 @@ func (p *replica) gate(r *runner) {
 		return
 	}
 	p.told = p.readProof(r)
-	if p.refused = p.notJoined(r); p.refused == "" {
+	if p.refused = p.failed(r); p.refused == "" {
 		p.refused = p.contradicts()
 	}
 	if p.refused == "" && p.Admit != nil {
@@ -163,10 +163,10 @@ func (p *replica) gate(r *runner) {
 	atomic.StoreUint32(&a.opened, gateRefused)
 }
 
-// notJoined names the cgroups that the child could not join, or nothing.
-func (p *replica) notJoined(r *runner) string {
+// failed names the steps that failed though they need not answer 0, or nothing.
+func (p *replica) failed(r *runner) string {
 	var list []string
-	for _, s := range p.joined {
+	for _, s := range p.nonzero {
 		if st := &r.area.steps[s&(maxSteps-1)]; st.state != stateDone || st.errno != 0 {
 			list = append(list, p.names[s]+": "+errnoOf(st).Error())
 		}
@@ -174,7 +174,7 @@ func (p *replica) notJoined(r *runner) string {
 	if len(list) == 0 {
 		return ""
 	}
-	return "could not join its cgroup: " + strings.Join(list, ", ")
+	return "could not take on all: " + strings.Join(list, ", ")
 }
 
 // readProof reads what the child was told of itself.
@@ -211,6 +211,11 @@ func (r *replica) contradicts() string {
 	effective, permitted := r.Effective, r.Permitted
 	if r.LowersLate() {
 		effective, permitted = r.told.Effective, r.told.Permitted
+	}
+	if r.Label != nil {
+		// AppArmor hides from capget(2) what a profile denies. The sets
+		// themselves are proved from outside.
+		effective, permitted = effective&r.told.Effective, permitted&r.told.Permitted
 	}
 	differ("effective capabilities", r.told.Effective != effective)
 	differ("permitted capabilities", r.told.Permitted != permitted)

@@ -46,6 +46,9 @@ type Posture struct {
 	// Drop are the capabilities to take out of the bounding set.
 	Drop uint64
 
+	// Label is the LSM label to take on, or nil: the caller's.
+	Label *Label
+
 	NoNewPrivs bool
 	Umask      uint32
 	Rlimits    []Rlimit
@@ -96,6 +99,14 @@ type Cgroup struct {
 	FD int
 	// Name tells its hierarchy: the controllers of version 1, or "unified".
 	Name string
+}
+
+// Label is an LSM label, as a task takes one on: by writing to a file of its own.
+type Label struct {
+	// Proc is a descriptor of a /proc directory, and File is in there.
+	Proc int
+	File string
+	Text string
 }
 
 // Rlimit is a resource limit: getrlimit(2).

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
@@ -29,6 +30,7 @@ const (
 	everyCapability = ^uint64(0)
 	lastDescriptor  = 1<<31 - 1
 	pollIn          = 1
+	openWrite       = syscall.O_WRONLY
 )
 
 // errOwnFilter: what a filter of the caller's own denies would be taken for
@@ -41,8 +43,9 @@ type replica struct {
 	names map[Step]string
 	// parent is a pidfd of this process.
 	parent int
-	// joined are the steps that join a cgroup each.
-	joined []Step
+	// nonzero are steps that are not taken where they fail, and whose answer is
+	// not 0 where they do not: write(2).
+	nonzero []Step
 	// entered says that the prologue is complete: see Enter.
 	entered bool
 	scans   bool
@@ -66,10 +69,11 @@ type proofSteps struct {
 // NewReplica returns a program whose children take on the posture before they
 // make its calls. Call Enter before the first of these. It must be closed.
 //
-// The children keep the caller's LSM label, keyrings, scheduling and OOM score,
-// and its cgroups but those of Cgroups. Their securebits are all off. It takes CAP_SYS_ADMIN to join
-// namespaces, CAP_SYS_CHROOT for another root, CAP_SETUID, CAP_SETGID and
-// CAP_SETPCAP for what they are named after, and Linux 5.9.
+// The children keep the caller's keyrings, scheduling and OOM score, its LSM label
+// unless there is a Label, and its cgroups but those of Cgroups. Their securebits
+// are all off. It takes CAP_SYS_ADMIN to join namespaces, CAP_SYS_CHROOT for
+// another root, CAP_SETUID, CAP_SETGID and CAP_SETPCAP for what they are named
+// after, and Linux 5.9.
 func NewReplica(po Posture) (*Program, error) { return newReplica(&replica{Posture: po}) }
 
 func newReplica(rep *replica) (*Program, error) {
@@ -129,11 +133,11 @@ func (p *Program) guard() {
 
 // joinCgroups comes before the cgroup namespace is joined, in which those above
 // its root have no name, and while the child may still be moved. 0 stands for
-// the writer. What write(2) answers is not 0, so it is looked at afterwards.
+// the writer.
 func (p *Program) joinCgroups() {
 	r := p.rep()
 	for _, c := range r.Cgroups {
-		r.joined = append(r.joined, p.try("write(cgroup.procs of "+c.Name+")", kernel.SysWrite, Int(c.FD), p.String("0"), Int(1)))
+		r.nonzero = append(r.nonzero, p.try("write(cgroup.procs of "+c.Name+")", kernel.SysWrite, Int(c.FD), p.String("0"), Int(1)))
 	}
 }
 
@@ -236,12 +240,26 @@ func (p *Program) lowerCapabilities() {
 		}
 	}
 	p.try("prctl(PR_SET_KEEPCAPS)", kernel.SysPrctl, Int(prSetKeepCaps), Int(0), Int(0), Int(0), Int(0))
-	if r.NoNewPrivs {
-		p.must("prctl(PR_SET_NO_NEW_PRIVS)", kernel.SysPrctl, 0, Int(prSetNoNewPrivs), Int(1), Int(0), Int(0), Int(0))
-	}
 	if !r.LowersLate() {
 		p.capset(r.Effective, r.Permitted, r.Inheritable)
 	}
+	p.changeLabel()
+	if r.NoNewPrivs {
+		p.must("prctl(PR_SET_NO_NEW_PRIVS)", kernel.SysPrctl, 0, Int(prSetNoNewPrivs), Int(1), Int(0), Int(0), Int(0))
+	}
+}
+
+// changeLabel comes after all that the label may forbid, and before no_new_privs,
+// under which a label may only be narrowed. A task writes its own alone, so that
+// the child opens the file itself.
+func (p *Program) changeLabel() {
+	r := p.rep()
+	if r.Label == nil {
+		return
+	}
+	open := p.try("openat("+r.Label.File+")", kernel.SysOpenat, Int(r.Label.Proc), p.String(r.Label.File), Int(openWrite), Int(0))
+	write := p.try("write("+r.Label.File+")", kernel.SysWrite, Result(open), p.String(r.Label.Text), Int(len(r.Label.Text)))
+	r.nonzero = append(r.nonzero, open, write)
 }
 
 // enterPID makes the child that is born in a pid namespace which was joined.

@@ -22,6 +22,7 @@ const (
 	SysPpoll           = unix.SYS_PPOLL
 	SysPrctl           = unix.SYS_PRCTL
 	SysPrlimit64       = unix.SYS_PRLIMIT64
+	SysOpenat          = unix.SYS_OPENAT
 	SysWrite           = unix.SYS_WRITE
 	SysReadlinkat      = unix.SYS_READLINKAT
 	SysRtSigaction     = unix.SYS_RT_SIGACTION

@@ -56,7 +56,14 @@ func hierarchies(t *testing.T) map[string]string {
 // The path is that of its directory.
 func newCgroup(t *testing.T, name string) string {
 	t.Helper()
-	at, found := hierarchies(t)[name]
+	all := hierarchies(t)
+	at, found := all[name]
+	if !found && strings.Contains(" "+available(all["unified"])+" ", " "+name+" ") {
+		// Version 2 has it.
+		at, found = all["unified"], true
+		put(t, at+"/cgroup.subtree_control", "+"+name)
+		t.Cleanup(func() { put(t, at+"/cgroup.subtree_control", "-"+name) })
+	}
 	if !found {
 		launch.Skip(t, "needs a mounted cgroup hierarchy "+name)
 	}
@@ -77,6 +84,12 @@ func newCgroup(t *testing.T, name string) string {
 		t.Errorf("%v; left in it: %q", err, left)
 	})
 	return dir
+}
+
+// available are the controllers of version 2 that can be used.
+func available(at string) string {
+	text, _ := os.ReadFile(at + "/cgroup.controllers")
+	return strings.TrimSpace(string(text))
 }
 
 func put(t *testing.T, file, text string) {

@@ -43,8 +43,8 @@ func (m *maker) admit() func(child.Candidate) string {
 	}
 }
 
-// elsewhere says in which cgroups and namespaces the child is not; of namespaces
-// where its links may be read: it is not dumpable, so that takes CAP_SYS_PTRACE.
+// elsewhere says in which cgroups and namespaces the child is not, and whether
+// it has another LSM label; of namespaces where its links may be read: it is not dumpable, so that takes CAP_SYS_PTRACE.
 // That each was joined is known from setns(2) otherwise.
 func (t *Target) elsewhere(pid int, want surroundings, class int) string {
 	task, err := t.proc.Task(pid)
@@ -52,7 +52,7 @@ func (t *Target) elsewhere(pid int, want surroundings, class int) string {
 		return "its own task directory could not be opened: " + err.Error()
 	}
 	defer task.Close()
-	if what := t.outsideCgroups(task, pid, class); what != "" {
+	if what := join(t.outsideCgroups(task, pid, class), t.otherLabel(task, pid, class)); what != "" {
 		return what
 	}
 	got, err := t.surroundings(task, pid)

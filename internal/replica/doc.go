@@ -3,8 +3,8 @@
 // capability sets and seccomp filters. What they may do then, it may do.
 //
 // Securebits, keep-caps and the Landlock domain of another process cannot be
-// read, its LSM label is not taken on, and its cgroup only by JoinCgroups: these
-// are named.
+// read, an LSM label other than AppArmor's is not taken on, and its cgroup only by
+// JoinCgroups: these are named.
 package replica
 
 import "errors"

@@ -283,23 +283,6 @@ func (m *maker) rest() error {
 	return m.label()
 }
 
-// label refuses a process whose LSM label is another than our own, which what
-// the LSM allows would not be that of: apparmor(7), selinux(8). A kernel without
-// such a module answers EINVAL to both.
-func (m *maker) label() error {
-	const most = 256
-	theirs, err1 := m.file(m.task, m.class.TID, "attr/current")
-	ours, err2 := m.file(m.own, kernel.Gettid(), "attr/current")
-	switch {
-	case err1 == nil && err2 == nil && theirs != ours:
-		return errors.New("its LSM label is " + strconv.Quote(theirs[:min(len(theirs), most)]) + ", and a replica keeps this program's")
-	case (err1 == nil) != (err2 == nil):
-		return errors.Join(err1, err2)
-	default:
-		return nil
-	}
-}
-
 // file reads a small file of a thread.
 func (m *maker) file(task *procfs.Dir, tid int, name string) (string, error) {
 	data, err := task.Read(strconv.Itoa(tid)+"/"+name, &m.buf)

@@ -35,6 +35,8 @@ type Target struct {
 	effects map[int]effects
 	// alike is what each thread was in when its class was split.
 	alike map[int]surroundings
+	// labels are the LSM labels that replicas take on.
+	labels map[int]string
 }
 
 // Open holds the process with that id in our pid namespace. Where it is called
@@ -150,7 +152,7 @@ func (t *Target) Still() error {
 		if what := was.differ(is); what != "" {
 			return fmt.Errorf("%w: %s of thread %d", ErrChanged, what, tid)
 		}
-		if what := t.outsideCgroups(t.task, tid, tid); what != "" {
+		if what := join(t.outsideCgroups(t.task, tid, tid), t.otherLabel(t.task, tid, tid)); what != "" {
 			return fmt.Errorf("%w: %s of thread %d", ErrChanged, what, tid)
 		}
 	}
@@ -199,6 +201,11 @@ func (t *Target) Apart(class *posture.Class) []posture.Class {
 		return []posture.Class{*class}
 	}
 	return parts
+}
+
+// join names what differs, of what there is.
+func join(what ...string) string {
+	return strings.Join(slices.DeleteFunc(what, func(w string) bool { return w == "" }), ", ")
 }
 
 // surroundings are what a thread is in.
