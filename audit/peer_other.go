@@ -19,3 +19,7 @@ func peersOf(int, *posture.Class, func(int) (int, bool, error)) ([]probes.Peer, 
 func gone(int) bool { return false }
 
 func tracer(func(int) bool) string { return "" }
+
+func heldMemory(*posture.Process) ([]posture.Attempt, string, error) {
+	return nil, "", kernel.ErrNeedsLinux
+}

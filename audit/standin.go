@@ -46,6 +46,7 @@ func standIn(ctx context.Context, c *config, p *posture.Process, target *replica
 		}
 		s.class(ctx, class)
 	}
+	s.held()
 	switch err := target.Still(); {
 	case errors.Is(err, replica.ErrEnded):
 		return fmt.Errorf("process %d: %w", p.PID, collect.ErrEnded)
@@ -53,6 +54,24 @@ func standIn(ctx context.Context, c *config, p *posture.Process, target *replica
 		s.doubt(0, "the process is not known to be as it was when the children took its place: "+named(err).Error())
 	}
 	return nil
+}
+
+// held adds what needs no attempt any more, where the policy asks for such.
+func (s *standIns) held() {
+	names := s.policy.Probes.Names()
+	found, limit, err := heldMemory(s.p)
+	if err != nil {
+		why := "whether it holds the memory of others already is not known: " + named(err).Error()
+		found = []posture.Attempt{{Name: "ptrace", Detail: why}, {Name: "process-vm-readv", Detail: why}}
+	}
+	if limit != "" {
+		s.p.Limits = append(s.p.Limits, limit)
+	}
+	for _, a := range found {
+		if slices.Contains(names, a.Name) {
+			s.p.Attempts = append(s.p.Attempts, a)
+		}
+	}
 }
 
 // class makes the attempts of one class.

@@ -69,6 +69,13 @@ func (c *Calls) SameFS(tid1, tid2 int) (bool, error) {
 	return c.same(tid1, tid2, kcmpFS)
 }
 
+// SameMemory says whether two processes share their memory: kcmp(2) with KCMP_VM,
+// Linux 3.5. It needs ptrace access to both.
+func (c *Calls) SameMemory(pid1, pid2 int) (bool, error) {
+	const kcmpVM = 1
+	return c.same(pid1, pid2, kcmpVM)
+}
+
 func (c *Calls) same(tid1, tid2, what int) (bool, error) {
 	if err := c.gate(callKcmp); err != nil {
 		return false, err
