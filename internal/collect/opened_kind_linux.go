@@ -207,7 +207,7 @@ func (k *openKinds) lives(tid int) bool {
 func (k *openKinds) socket(f *posture.OpenFile, o *opened, r *openReader) {
 	var err error
 	f.Protocol.Value, err = k.Calls.SocketProtocol(r.dir.FD(), o.name, r.dir.Path())
-	settle(&f.Protocol.Origin, err, o.source, "system.sockprotoname: "+f.Protocol.Value)
+	settle(&f.Protocol.Origin, err, o.source, f.Protocol.Value)
 }
 
 // detail says what fdinfo tells of an object beside its name.

@@ -62,6 +62,9 @@ type openReader struct {
 	// looked are the numbers that were looked at, in ascending order.
 	looked []int
 	list   []int
+	// raw is how the flags rawOf are shown.
+	raw   string
+	rawOf uint32
 }
 
 func newOpenReader(s *Site) *openReader {
@@ -103,6 +106,7 @@ func (r *openReader) table(tid int) error {
 // there was nothing, and none of those before is gone.
 func (r *openReader) round() (still bool, err error) {
 	before := r.looked
+	r.out = slices.Grow(r.out, max(0, len(r.list)-len(before)))
 	now := make([]int, 0, len(r.list))
 	k := 0
 	still = true
@@ -231,5 +235,9 @@ func (r *openReader) flags(f *posture.OpenFile, o *opened) {
 		Path: o.Flags&pathOnly != 0, CloseOnExec: o.Flags&closeOnExec != 0,
 		Write: o.Flags&pathOnly == 0 && (mode == syscall.O_WRONLY || mode == syscall.O_RDWR),
 	}
-	f.Flags.Know(r.info.Path(), "flags: 0"+strconv.FormatUint(uint64(o.Flags), 8))
+	// Most descriptors of a process have the same few flags.
+	if r.raw == "" || o.Flags != r.rawOf {
+		r.raw, r.rawOf = "flags: 0"+strconv.FormatUint(uint64(o.Flags), 8), o.Flags
+	}
+	f.Flags.Know(r.info.Path(), r.raw)
 }
