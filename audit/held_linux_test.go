@@ -1,9 +1,7 @@
 package audit_test
 
 import (
-	"os/exec"
 	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 
@@ -17,36 +15,14 @@ import (
 func TestHeld(t *testing.T) {
 	launch.NeedRoot(t)
 	for _, c := range []struct {
-		hold fixture.Hold
-		gap  string
-	}{{fixture.HoldMemory, "probe.process-vm-readv"}, {fixture.HoldTracee, "probe.ptrace"}, {fixture.HoldRing, "probe.io-uring-setup"}} {
-		t.Run(string(c.hold), func(t *testing.T) {
+		hold, gap string
+	}{{"shared memory", "probe.process-vm-readv"}, {"memory", "probe.process-vm-readv"}, {"tracee", "probe.ptrace"}, {"io_uring", "probe.io-uring-setup"}} {
+		t.Run(c.hold, func(t *testing.T) {
 			s := fixture.Clean()
-			s.Hold = c.hold
+			s.Hold = []string{c.hold}
 			onlyGap(t, launch.Wait(t, nil, s), c.gap)
 		})
 	}
-}
-
-// TestHeldMemoryFile: so does a file of another process's memory.
-func TestHeldMemoryFile(t *testing.T) {
-	launch.NeedRoot(t)
-	other := exec.Command("sleep", "60")
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		other.Process.Kill()
-		other.Wait()
-	})
-	// Inherited, since it is not closed by execve(2).
-	fd, err := syscall.Open("/proc/"+strconv.Itoa(other.Process.Pid)+"/mem", syscall.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid := launch.Wait(t, nil, fixture.Clean())
-	syscall.Close(fd)
-	onlyGap(t, pid, "probe.process-vm-readv")
 }
 
 // onlyGap wants a process to be found open in one way, and ends what it left.
