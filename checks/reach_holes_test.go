@@ -66,6 +66,14 @@ var limitHoles = []hole{
 		want: want{"limit.rlimit RLIMIT_NOFILE": gap}, says: "soft RLIMIT_NOFILE is 1025"},
 	{name: "hard limit", change: func(p *posture.Process) { p.Rlimits.Value[0].Hard = posture.RlimInfinity },
 		want: want{"limit.rlimit RLIMIT_NOFILE": gap}, says: "hard RLIMIT_NOFILE is unlimited"},
+	{name: "a limit that it may raise", threads: 2, ask: func(pol *policy.Policy) {
+		pol.Namespaces, pol.Process.Capabilities = policy.Namespaces{}, policy.Capabilities{}
+	},
+		change: func(p *posture.Process) {
+			all := []posture.MapEntry{{Size: 1<<32 - 1}}
+			p.UserNamespace.UIDMap, p.UserNamespace.GIDMap = fact(all, "uid_map", "map"), fact(all, "gid_map", "map")
+			apart(p, 11).Caps.Permitted.Value = 1 << 24
+		}, want: want{"limit.rlimit RLIMIT_NOFILE": gap, "threads.uniform": gap}, says: ""},
 	{name: "limits not readable", change: func(p *posture.Process) {
 		p.Rlimits = posture.Failed[[]posture.Limit]("/proc/10/task/10/limits", "EACCES")
 	}, want: want{"limit.rlimit RLIMIT_NOFILE": unknown}, says: "EACCES"},
