@@ -72,7 +72,7 @@ func (e *env) judgeExec(v *verdict) {
 	default:
 		v.outcome, v.detail = posture.NoObject, "by the rules of execve(2) there is nothing to be gained"
 		if gain := e.mayGain(); gain != 0 {
-			v.outcome, v.detail = undecidedOutcome, "by the rules of execve(2) "+someCaps(gain)+" would be gained; no program was executed, which others in this process could notice"
+			v.outcome, v.detail = undecidedOutcome, "no program was executed, which the process could notice; by the rules one would gain "+someCaps(gain)
 		}
 	}
 }
