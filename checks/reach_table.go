@@ -51,7 +51,7 @@ var catalogReach = []Meta{
 		"a program that gives privileges",
 		"A program on the mounts of the process is set-user-ID, set-group-ID or has file capabilities, the process may execute it, and it would be given a user id, a group or a capability that it does not have and could not take. This is computed by the rules of execve(2) and capabilities(7); nothing is executed. Where no_new_privs is set, on nosuid and noexec mounts, and where the process may not execute the file, it gives nothing, which passes. Mounts that could not be looked at to their end are unknown, and so are those of FUSE and network file systems, which may never answer. What a security module or a tracer takes away again is not considered, and a script counts as a program.",
 		"Such a program runs with more privileges than whoever starts it chose to have, on input that an attacker chooses: one mistake in it is all that is needed.",
-		fixNNP + "; take the files or their bits out of the image: chmod u-s,g-s and setcap -r; mount with nosuid: docker: --tmpfs /tmp:nosuid; systemd: PrivateTmp=yes, RestrictSUIDSGID=yes, MountFlags=; kubernetes: an image without them; Go: syscall.Mount with MS_REMOUNT, MS_BIND and MS_NOSUID",
+		fixNNP + "; take the files or their bits out of the image: chmod u-s,g-s and setcap -r; mount with nosuid: docker: --tmpfs /tmp:nosuid; systemd: PrivateTmp=yes, TemporaryFileSystem=PATH:nosuid; kubernetes: an image without them; Go: syscall.Mount with MS_REMOUNT, MS_BIND and MS_NOSUID",
 	},
 	{
 		idmapID, report.Isolation, report.High,

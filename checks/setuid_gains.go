@@ -41,13 +41,13 @@ func (g *gains) judge(t *posture.Thread) (report.Status, string) {
 	c.Securebits = t.Securebits.Value
 	words, unclear := g.words(&c)
 	if t.Securebits.State != posture.Known && words != "" {
-		// Whatever noroot leaves is gained in any case.
+		// An id is gained with noroot too: then it is a gap, with what there is
+		// without noroot, as hardly any thread has it.
 		c.Securebits = names.SecbitNoroot
-		locked, _ := g.words(&c)
-		if locked == "" {
+		if locked, _ := g.words(&c); locked == "" {
 			unclear = "it depends on whether noroot is set among the securebits, and those are not known (" + whyNot(&t.Securebits.Origin, "securebits") + "): without it, " + words
+			words = ""
 		}
-		words = locked
 	}
 	switch {
 	case words != "" && may == yes && g.w.Counts.State == posture.Known:
