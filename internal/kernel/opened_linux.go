@@ -113,7 +113,12 @@ func (c *Calls) protocolThrough(dir int, name, attr string, buf *[64]byte, under
 		return 0, err
 	}
 	path := "/proc/self/fd/" + strconv.Itoa(fd)
-	if got, err := c.StatThrough(CurrentDir, path, ""); err != nil || got.FileStat != want {
+	again, err := Open(CurrentDir, path, OpenPath, "")
+	if err != nil {
+		return 0, err
+	}
+	defer Close(again)
+	if got, err := c.Stat(again, path); err != nil || got != want {
 		return 0, fail("getxattr(2)", path, unix.ESTALE)
 	}
 	var room, room2 pathRoom
