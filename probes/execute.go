@@ -9,7 +9,6 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
-	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
 // Executed is what became of a plain program that replicas executed.
@@ -49,7 +48,7 @@ func execute(ctx context.Context, in Input, examine Examine) Executed {
 	if err != nil {
 		return Executed{Why: "no program could be made to be executed: " + whyNoImage(err)}
 	}
-	defer kernel.Close(image)
+	defer syscall.Close(image)
 	po := *in.Replica
 	e := execution{image: image, examine: examine, source: underFilters}
 	x := e.run(ctx, po)
