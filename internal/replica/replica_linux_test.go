@@ -143,7 +143,7 @@ func tryClass(ctx context.Context, target *replica.Target, p *posture.Process, c
 // victim is a process of another user than any fixture's.
 func victim(t *testing.T) *probes.Peer {
 	t.Helper()
-	cmd := exec.Command("sleep", "60")
+	cmd := exec.Command("sleep", "600") // longer than any machine takes
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
