@@ -188,6 +188,7 @@ func (w audited) judge(t *testing.T, cmd *exec.Cmd) {
 // TestSharedPIDNamespace: auditctl in a container of its own that sees another's
 // processes.
 func TestSharedPIDNamespace(t *testing.T) {
+	launch.NeedRoot(t)
 	e := container.New(t, map[string]string{"sleeper": launch.Build(t, "sleeper", []string{"CGO_ENABLED=0"}), "auditctl": auditctl(t)})
 	name := "selfaudit-" + strconv.Itoa(os.Getpid())
 	id := filepath.Join(t.TempDir(), "pid")
