@@ -64,7 +64,8 @@ func (p *Program) keep() {
 	if p.rep().kept == nil {
 		return
 	}
-	p.area.keeps, p.area.tick = 1, [2]uintptr{1, 0}
+	p.area.keeps, p.area.keeper = 1, uint32(kernel.Getpid())
+	p.area.tick = [2]uintptr{0, uintptr(20 * time.Millisecond)}
 	p.must("rt_sigaction(SIGCHLD)", kernel.SysRtSigaction, 0, Int(int(syscall.SIGCHLD)), p.Addr(p.Bytes(sigaction(0, 0))), Int(0), Int(signalSetSize))
 	p.askForParent()
 	if !p.rep().NewPID {

@@ -69,6 +69,7 @@ type area struct {
 	// Of a child that executes a program: its parent keeps what is left of it
 	// until it is released. It is over once ended says so, by left, a siginfo_t.
 	keeps, ended, release uint32
+	keeper                uint32 // whose child it is: the caller of the run
 	left                  [32]uint32
 	tick                  [2]uintptr // how long it waits at a time
 	steps                 [maxSteps]step

@@ -21,8 +21,8 @@ const (
 	waitExited      = 4
 	waitNoHang      = 1
 	waitNoWait      = 0x01000000
-	waitByPID       = 1  // idtype P_PID
-	keepTicks       = 60 // more seconds than any audit takes
+	waitByPID       = 1    // idtype P_PID
+	keepTicks       = 3000 // longer than any audit takes
 	defaultDeadline = 10 * time.Second
 )
 
