@@ -70,12 +70,12 @@ var badFiles = []struct{ name, text, want string }{
 	{"key of another place", one("noNewPrivileges: true"), `3:1: unknown key "noNewPrivileges": did you mean process.noNewPrivileges?`},
 	{"OCI's word", one("namespaces: {mount: private}"), `3:14: unknown key "namespaces.mount": did you mean namespaces.mnt?`},
 	{"Kubernetes' word", one("process: {runAsNonRoot: true}"), `3:11: unknown key "process.runAsNonRoot": did you mean process.user.uid?`},
-	{"far from any key", one("descriptors: {qqqqqqqq: 1}"), `3:15: unknown key "descriptors.qqqqqqqq": known here are outsideRoot, writable, devices, rawSockets and namespaces`},
+	{"far from any key", one("descriptors: {qqqqqqqq: 1}"), `3:15: unknown key "descriptors.qqqqqqqq": known here are outsideRoot, writable, devices, rawSockets, namespaces and kernelObjects`},
 	{"key with escapes", one(`"\e[2J": 1`), `3:1: unknown key "\x1b[2J": known here are apiVersion, kind, metadata, process, seccomp, filesystem, descriptors, namespaces, resources, network, memory, landlock and probes`},
 	{"twice", head + "process: {noNewPrivileges: true}\nseccomp: {mode: filter}\nprocess: {noNewPrivileges: false}\n", "5:1: process is there twice, first in line 3"},
 	{"twice within", one("process: {noNewPrivileges: true, noNewPrivileges: false}"), "3:34: process.noNewPrivileges is there twice, first in line 3"},
 	{"null mapping", one("process:"), "3:9: process: a value is wanted, not null"},
-	{"list for a mapping", one("descriptors: [outsideRoot]"), "3:14: descriptors: a mapping with outsideRoot, writable, devices, rawSockets or namespaces is wanted, not a list"},
+	{"list for a mapping", one("descriptors: [outsideRoot]"), "3:14: descriptors: a mapping with outsideRoot, writable, devices, rawSockets, namespaces or kernelObjects is wanted, not a list"},
 
 	// Booleans.
 	{"yes", one("process: {noNewPrivileges: yes}"), `3:28: process.noNewPrivileges: true or false is wanted, not "yes": write true`},

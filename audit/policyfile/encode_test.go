@@ -110,7 +110,10 @@ func randomPolicy(r *rand.Rand) *policy.Policy {
 		p.Process.Securebits = &policy.Securebits{Set: r.Uint32() & (1<<uint(len(names.SecurebitNames())) - 1)}
 	}
 	flip := func() bool { return r.Intn(2) == 0 }
-	p.Process.UniformThreads, p.Descriptors.NoneOutsideRoot = flip(), flip()
+	p.Process.UniformThreads = flip()
+	p.Descriptors = policy.Descriptors{
+		NoneOutsideRoot: flip(), NoneWritable: flip(), NoDevices: flip(), NoRawSockets: flip(), NoNamespaces: flip(), NoKernelObjects: flip(),
+	}
 	p.Filesystem.Root = policy.Root{NotHost: flip(), NotChroot: flip(), ReadOnly: flip()}
 	p.Seccomp = randomSeccomp(r)
 	for _, a := range names.Attempts() {

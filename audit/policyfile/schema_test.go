@@ -47,7 +47,7 @@ func TestVocabulary(t *testing.T) {
 		seccomp.mode seccomp.enforcing seccomp.deny seccomp.allow seccomp.architectures
 		filesystem.root.host filesystem.root.chroot filesystem.root.readonly filesystem.mounts filesystem.propagation
 		filesystem.readable filesystem.writable filesystem.executable filesystem.maskedPaths filesystem.readonlyPaths filesystem.devices filesystem.setuidFiles filesystem.shell
-		descriptors.outsideRoot descriptors.writable descriptors.devices descriptors.rawSockets descriptors.namespaces
+		descriptors.outsideRoot descriptors.writable descriptors.devices descriptors.rawSockets descriptors.namespaces descriptors.kernelObjects
 		namespaces.user namespaces.pid namespaces.mnt namespaces.net namespaces.ipc namespaces.uts namespaces.cgroup namespaces.time namespaces.idmap.size namespaces.idmap.hostRoot
 		resources.memory.limit resources.pids.limit resources.cpu.quota resources.cpu.period
 		network.egress network.listen network.raw network.abstract network.controlSockets
