@@ -48,8 +48,8 @@ func tryReach(ctx context.Context, c *config, p *posture.Process, filtered bool)
 		return
 	}
 	if !c.probes {
-		p.Landlock.Fail("", notProbedOff)
+		p.MakeReach().Landlock.Fail("", notProbedOff)
 		return
 	}
-	p.Landlock = probes.Landlock(ctx, filtered)
+	p.MakeReach().Landlock = probes.Landlock(ctx, filtered)
 }

@@ -227,7 +227,7 @@ func (s *standIns) execute(ctx context.Context, class *posture.Class, in *probes
 	}
 	done := probes.Execute(ctx, *in, s.target.Examine)
 	in.Executed = done
-	s.p.Executed = append(s.p.Executed, posture.Execution{TIDs: s.tids(class), After: done.After})
+	s.p.MakeReach().Executed = append(s.p.MakeReach().Executed, posture.Execution{TIDs: s.tids(class), After: done.After})
 }
 
 // leave says of every attempt why it was not made for a class.

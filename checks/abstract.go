@@ -19,7 +19,7 @@ func abstractSockets(out *results, a *audited, pol *policy.Policy) {
 		return
 	}
 	const expected = "none of others"
-	fact := &a.AbstractSockets
+	fact := &a.Reach().AbstractSockets
 	if fact.State != posture.Known {
 		f := out.add(abstractID, report.Unknown, expected, "unknown", "which abstract sockets it can reach is not known: "+whyNot(&fact.Origin, "abstract sockets"))
 		f.Evidence = seen(&fact.Origin)

@@ -41,7 +41,7 @@ func TestAbstractSockets(t *testing.T) {
 		"not there":     {posture.None[posture.AbstractSockets]("/proc", ""), report.Unknown, "does not have"},
 	} {
 		p := confined(1)
-		p.AbstractSockets = c.fact
+		p.MakeReach().AbstractSockets = c.fact
 		f := find(t, checks.Run(p, pol), "network.abstract", "")
 		if f.Status != c.status || !strings.Contains(f.Message, c.says) {
 			t.Errorf("%s: %s %q", name, f.Status, f.Message)

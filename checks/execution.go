@@ -17,8 +17,8 @@ const execID = "capabilities.exec"
 // computation is shown beside what it granted.
 func compareExecuted(out *results, a *audited, compared *posture.Origin) *posture.Origin {
 	found := false
-	for i := range a.Executed {
-		e := &a.Executed[i]
+	for i := range a.Reach().Executed {
+		e := &a.Reach().Executed[i]
 		if e.After.State != posture.Known {
 			continue
 		}
@@ -100,8 +100,8 @@ func showExecuted(out *results, a *audited) {
 		if f.ID != execID || f.Status == report.Skipped {
 			continue
 		}
-		for k := range a.Executed {
-			e := &a.Executed[k].After
+		for k := range a.Reach().Executed {
+			e := &a.Reach().Executed[k].After
 			if e.State != posture.Known || len(f.Evidence) >= 2*maxEvidence {
 				continue
 			}

@@ -341,7 +341,7 @@ var holes = []hole{
 	{name: "uid 0 of another process, nothing to gain", ask: execOnly, change: file(func(t *posture.Thread) { t.UID.Value = sameIDs(0) }), want: want{}},
 	{name: "user without no_new_privs, bounding set", ask: execOnly, change: func(p *posture.Process) {
 		file(func(t *posture.Thread) { t.Caps.Bounding.Value, t.NoNewPrivs.Value = capSysAdmin, false })(p)
-		p.Programs = posture.Fact[posture.ProgramWalk]{}
+		p.MakeReach().Programs = posture.Fact[posture.ProgramWalk]{}
 	}, want: want{"capabilities.exec": unknown}},
 	{name: "user without no_new_privs, nothing in the bounding set", ask: execOnly, change: file(func(t *posture.Thread) { t.NoNewPrivs.Value = false }), want: want{}},
 	{name: "uid 0, and other threads' securebits", threads: 2, ask: execOnly, change: func(p *posture.Process) {

@@ -34,8 +34,8 @@ func (r *results) label(a *audited, module, thing, want string, holds []string) 
 	var evidence evidenceGroups
 	var tids [report.Skipped + 1][]int
 	seenAny := false
-	for i := range a.Labels {
-		l := &a.Labels[i]
+	for i := range a.Reach().Labels {
+		l := &a.Reach().Labels[i]
 		if l.Module != module {
 			continue
 		}
@@ -85,8 +85,8 @@ func judgeLabel(l *posture.Label, thing, want string, holds []string) (report.St
 
 // landlock judges whether the process is in a Landlock domain.
 func (r *results) landlock(a *audited) {
-	status, observed, message := report.Unknown, "unknown", "whether it is in a Landlock domain: "+whyNot(&a.Landlock.Origin, "Landlock")
-	n, known := a.Landlock.Get()
+	status, observed, message := report.Unknown, "unknown", "whether it is in a Landlock domain: "+whyNot(&a.Reach().Landlock.Origin, "Landlock")
+	n, known := a.Reach().Landlock.Get()
 	threads, counted := a.Threads.Get()
 	switch domains := decimal(uint32(n)) + plural(uint32(n), " domain", " domains"); {
 	case !known:
@@ -99,5 +99,5 @@ func (r *results) landlock(a *audited) {
 		status, observed, message = report.Pass, domains, "it is in "+domains+" of Landlock; what they deny is not told"
 	}
 	f := r.add(lsmID, status, "a domain", observed, message)
-	f.Subject, f.Evidence = "landlock", seen(&a.Landlock.Origin)
+	f.Subject, f.Evidence = "landlock", seen(&a.Reach().Landlock.Origin)
 }

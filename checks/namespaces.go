@@ -31,8 +31,8 @@ const private = "private"
 // namespace judges one type; the worst thread decides.
 func (r *results) namespace(a *audited, name string) {
 	var gap, unknown, pass []*posture.Namespace
-	for i := range a.Namespaces {
-		ns := &a.Namespaces[i]
+	for i := range a.Reach().Namespaces {
+		ns := &a.Reach().Namespaces[i]
 		initial, known := ns.Initial.Get()
 		switch {
 		case ns.Type != name:

@@ -55,19 +55,19 @@ func openDescriptors(out *results, a *audited, pol *policy.Policy) {
 			continue
 		}
 		var found [report.Skipped][]openedFinding
-		all := a.OpenFiles.Seen
+		all := a.Reach().OpenFiles.Seen
 		for k := range all {
 			if v := c.judge(&all[k]); v.status != report.Pass {
 				found[v.status] = append(found[v.status], openedFinding{&all[k], v})
 			}
 		}
-		whole, known := a.OpenFiles.Whole.Get()
+		whole, known := a.Reach().OpenFiles.Whole.Get()
 		if !known || !whole {
-			f := out.add(c.id, report.Unknown, c.expected, "unknown", "not all open descriptors were seen: "+whyNot(&a.OpenFiles.Whole.Origin, "descriptors"))
-			f.Subject, f.Evidence = "all", seen(&a.OpenFiles.Whole.Origin)
+			f := out.add(c.id, report.Unknown, c.expected, "unknown", "not all open descriptors were seen: "+whyNot(&a.Reach().OpenFiles.Whole.Origin, "descriptors"))
+			f.Subject, f.Evidence = "all", seen(&a.Reach().OpenFiles.Whole.Origin)
 		} else if len(found[report.Gap])+len(found[report.Unknown]) == 0 {
 			f := out.add(c.id, report.Pass, c.expected, "none", "none of "+strconv.Itoa(len(all))+" open descriptors "+c.none)
-			f.Evidence = seen(&a.OpenFiles.Whole.Origin)
+			f.Evidence = seen(&a.Reach().OpenFiles.Whole.Origin)
 		}
 		for _, status := range []report.Status{report.Gap, report.Unknown} {
 			addOpened(out, c.id, c.expected, status, found[status], manyTables(all))

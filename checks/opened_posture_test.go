@@ -30,8 +30,8 @@ func within(f *posture.OpenFile) {
 
 // confineOpened gives a process descriptors of many kinds, all its own.
 func confineOpened(p *posture.Process) {
-	p.OpenFiles.Whole = fact(true, openedSource, "descriptors")
-	p.OpenFiles.Seen = []posture.OpenFile{
+	p.MakeReach().OpenFiles.Whole = fact(true, openedSource, "descriptors")
+	p.MakeReach().OpenFiles.Seen = []posture.OpenFile{
 		openFile(0, "/dev/null", posture.FileCharacter, func(f *posture.OpenFile) { f.Major, f.Minor = 1, 3 }),
 		openFile(1, "/data/log", posture.FileRegular, within),
 		openFile(2, "socket:[17]", posture.FileSocket, func(f *posture.OpenFile) { f.Protocol = fact("TCP", openedSource, "TCP") }),

@@ -99,7 +99,6 @@ func confined(threads int) *posture.Process {
 			{FD: 3, Path: "/srv", Directory: fact(true, "fstat(2)", "3"), OutsideRoot: fact(false, "fstat(2)", "3")},
 			{FD: 4, Path: "/", Directory: fact(true, "fstat(2)", "4"), OutsideRoot: fact(true, "fstat(2)", "4"), Kept: true},
 		}, "/proc/10/fd", "descriptors"),
-		Programs:       fact(posture.ProgramWalk{Files: 100, Counts: fact(true, "ns/mnt", "counts")}, "/", "programs"),
 		LastCapability: fact(40, "prctl(2)", "last"),
 		AfterExec:      fact(posture.CapSets{}, "a child", "sets"),
 		ABIs:           abisAMD64(),

@@ -9,12 +9,12 @@ import (
 
 // namespaceOf returns the entry of that type.
 func namespaceOf(p *posture.Process, name string) *posture.Namespace {
-	i := slices.IndexFunc(p.Namespaces, func(ns posture.Namespace) bool { return ns.Type == name })
-	return &p.Namespaces[i]
+	i := slices.IndexFunc(p.MakeReach().Namespaces, func(ns posture.Namespace) bool { return ns.Type == name })
+	return &p.MakeReach().Namespaces[i]
 }
 
 // reachHoles are those of the checks of what a process can reach.
-var reachHoles = slices.Concat(namespaceHoles, limitHoles, moduleHoles)
+var reachHoles = slices.Concat(namespaceHoles, limitHoles, moduleHoles, networkHoles)
 
 var namespaceHoles = []hole{
 	{name: "the machine's network", change: func(p *posture.Process) { namespaceOf(p, "net").Initial.Value = true },
@@ -24,19 +24,19 @@ var namespaceHoles = []hole{
 		ns.TIDs = []int{10}
 		other := *ns
 		other.TIDs, other.Initial.Value, other.Link.Value = []int{11}, true, "net:[4026531833]"
-		p.Namespaces = append(p.Namespaces, other)
+		p.MakeReach().Namespaces = append(p.MakeReach().Namespaces, other)
 	}, want: want{"namespace net": gap}, says: "network"},
 	{name: "one thread whose network is not known", threads: 2, tids: []int{11}, change: func(p *posture.Process) {
 		ns := namespaceOf(p, "net")
 		ns.TIDs = []int{10}
 		other := *ns
 		other.TIDs, other.Initial = []int{11}, posture.Failed[bool]("/proc/1/task/1/ns/net", "EACCES")
-		p.Namespaces = append(p.Namespaces, other)
+		p.MakeReach().Namespaces = append(p.MakeReach().Namespaces, other)
 	}, want: want{"namespace net": unknown}, says: "EACCES"},
 	{name: "no time namespaces in this kernel", change: func(p *posture.Process) {
 		namespaceOf(p, "time").Initial = posture.None[bool]("/proc/10/task/10/ns/time", "this kernel has no time namespaces")
 	}, want: want{"namespace time": unknown}, says: "this kernel has no time namespaces"},
-	{name: "namespaces not looked at", change: func(p *posture.Process) { p.Namespaces = nil },
+	{name: "namespaces not looked at", change: func(p *posture.Process) { p.MakeReach().Namespaces = nil },
 		ask: func(pol *policy.Policy) { pol.Namespaces.Private = []string{"net"} }, want: want{"namespace net": unknown}, says: "not looked at"},
 	{name: "no such namespace", ask: func(pol *policy.Policy) { pol.Namespaces.Private = []string{"network"} },
 		want: want{"namespace network": unknown}, says: "no such type"},
@@ -62,9 +62,9 @@ var namespaceHoles = []hole{
 }
 
 var limitHoles = []hole{
-	{name: "soft limit", change: func(p *posture.Process) { p.Rlimits.Value[0].Soft = 1025 },
+	{name: "soft limit", change: func(p *posture.Process) { p.MakeReach().Rlimits.Value[0].Soft = 1025 },
 		want: want{"limit.rlimit RLIMIT_NOFILE": gap}, says: "soft RLIMIT_NOFILE is 1025"},
-	{name: "hard limit", change: func(p *posture.Process) { p.Rlimits.Value[0].Hard = posture.RlimInfinity },
+	{name: "hard limit", change: func(p *posture.Process) { p.MakeReach().Rlimits.Value[0].Hard = posture.RlimInfinity },
 		want: want{"limit.rlimit RLIMIT_NOFILE": gap}, says: "hard RLIMIT_NOFILE is unlimited"},
 	{name: "a limit that it may raise", threads: 2, ask: func(pol *policy.Policy) {
 		pol.Namespaces, pol.Process.Capabilities = policy.Namespaces{}, policy.Capabilities{}
@@ -75,9 +75,9 @@ var limitHoles = []hole{
 			apart(p, 11).Caps.Permitted.Value = 1 << 24
 		}, want: want{"limit.rlimit RLIMIT_NOFILE": gap, "threads.uniform": gap}, says: ""},
 	{name: "limits not readable", change: func(p *posture.Process) {
-		p.Rlimits = posture.Failed[[]posture.Limit]("/proc/10/task/10/limits", "EACCES")
+		p.MakeReach().Rlimits = posture.Failed[[]posture.Limit]("/proc/10/task/10/limits", "EACCES")
 	}, want: want{"limit.rlimit RLIMIT_NOFILE": unknown}, says: "EACCES"},
-	{name: "no such limit", change: func(p *posture.Process) { p.Rlimits.Value = nil },
+	{name: "no such limit", change: func(p *posture.Process) { p.MakeReach().Rlimits.Value = nil },
 		want: want{"limit.rlimit RLIMIT_NOFILE": unknown}, says: "no resource limit"},
 	{name: "neither value asked", ask: func(pol *policy.Policy) { pol.Process.Rlimits = []policy.Rlimit{{Type: "RLIMIT_NOFILE"}} },
 		want: want{"limit.rlimit RLIMIT_NOFILE": unknown}, says: "neither"},
@@ -85,8 +85,8 @@ var limitHoles = []hole{
 
 // label returns the label of a module.
 func label(p *posture.Process, module string) *posture.Label {
-	i := slices.IndexFunc(p.Labels, func(l posture.Label) bool { return l.Module == module })
-	return &p.Labels[i]
+	i := slices.IndexFunc(p.MakeReach().Labels, func(l posture.Label) bool { return l.Module == module })
+	return &p.MakeReach().Labels[i]
 }
 
 var moduleHoles = []hole{
@@ -100,19 +100,25 @@ var moduleHoles = []hole{
 		label(p, "apparmor").TIDs = []int{10}
 		other := *label(p, "apparmor")
 		other.TIDs, other.Text.Value, other.Mode = []int{11}, "unconfined", "unconfined"
-		p.Labels = append(p.Labels, other)
+		p.MakeReach().Labels = append(p.MakeReach().Labels, other)
 	}, want: want{"lsm apparmor": gap}, says: `"unconfined"`},
 	{name: "no AppArmor", change: func(p *posture.Process) {
 		label(p, "apparmor").Text = posture.None[string]("attr/current", "no such module")
 	},
 		want: want{"lsm apparmor": unknown}, says: "no such module"},
-	{name: "labels not looked at", change: func(p *posture.Process) { p.Labels = nil },
+	{name: "labels not looked at", change: func(p *posture.Process) { p.MakeReach().Labels = nil },
 		want: want{"lsm apparmor": unknown, "lsm selinux": unknown}, says: "not looked at"},
 	{name: "another context", change: func(p *posture.Process) { label(p, "selinux").Text.Value = "u:r:unconfined_t:s0" },
 		want: want{"lsm selinux": gap}, says: "unconfined_t"},
 	{name: "permissive", change: func(p *posture.Process) { label(p, "selinux").Mode = "permissive" },
 		want: want{"lsm selinux": gap}, says: "permissive"},
-	{name: "no Landlock domain", change: func(p *posture.Process) { p.Landlock.Value = 0 }, want: want{"lsm landlock": gap}, says: "no Landlock domain"},
-	{name: "Landlock not tried", change: func(p *posture.Process) { p.Landlock = posture.Fact[int]{} }, want: want{"lsm landlock": unknown}, says: "not collected"},
+	{name: "no Landlock domain", change: func(p *posture.Process) { p.MakeReach().Landlock.Value = 0 }, want: want{"lsm landlock": gap}, says: "no Landlock domain"},
+	{name: "Landlock not tried", change: func(p *posture.Process) { p.MakeReach().Landlock = posture.Fact[int]{} }, want: want{"lsm landlock": unknown}, says: "not collected"},
 	{name: "Landlock of one thread", threads: 2, ask: func(pol *policy.Policy) { pol.Landlock = true }, want: want{"lsm landlock": unknown}, says: "the other threads"},
+}
+
+var networkHoles = []hole{
+	{name: "abstract sockets of others", change: func(p *posture.Process) {
+		p.MakeReach().AbstractSockets.Value.Others = []posture.AbstractSocket{{Name: "bus", Kind: "stream", Inode: 7}}
+	}, want: want{"network.abstract": gap}, says: "abstract socket"},
 }

@@ -24,8 +24,8 @@ func (r *results) rlimit(a *audited, want *policy.Rlimit) {
 	status, observed, message := judgeRlimit(a, want)
 	f := r.add(rlimitID, status, wantedRlimit(want), observed, message)
 	f.Subject = want.Type
-	f.Evidence = seen(&a.Rlimits.Origin)
-	if a.Rlimits.State == posture.Known {
+	f.Evidence = seen(&a.Reach().Rlimits.Origin)
+	if a.Reach().Rlimits.State == posture.Known {
 		f.Evidence[0].Value = observed
 	}
 }
@@ -52,9 +52,9 @@ func limitValue(n uint64) string {
 // judgeRlimit judges one limit. The hard value is what the process may raise
 // the soft one to without a privilege.
 func judgeRlimit(a *audited, want *policy.Rlimit) (status report.Status, observed, message string) {
-	limits, known := a.Rlimits.Get()
+	limits, known := a.Reach().Rlimits.Get()
 	if !known {
-		return report.Unknown, "unknown", "its " + want.Type + " could not be read: " + whyNot(&a.Rlimits.Origin, "resource limits")
+		return report.Unknown, "unknown", "its " + want.Type + " could not be read: " + whyNot(&a.Reach().Rlimits.Origin, "resource limits")
 	}
 	if want.Soft == nil && want.Hard == nil {
 		return report.Unknown, "unknown", "the policy names neither a soft nor a hard value for " + quoted(want.Type)

@@ -66,11 +66,11 @@ func setuidPrograms(out *results, a *audited, pol *policy.Policy) {
 		f := addSetuid(out, report.Pass, "", "no_new_privs on every thread",
 			"no_new_privs is set on every thread, so that no program gives what the thread does not have; which programs there are was not looked for")
 		f.Evidence = seenOf([]fact{factNoNewPrivs}, a.views[0].Thread)
-	case a.Programs.State != posture.Known:
-		f := addSetuid(out, report.Unknown, "", "unknown", "which programs give privileges is not known: "+whyNot(&a.Programs.Origin, "the programs on its mounts"))
-		f.Evidence = seen(&a.Programs.Origin)
+	case a.Reach().Programs.State != posture.Known:
+		f := addSetuid(out, report.Unknown, "", "unknown", "which programs give privileges is not known: "+whyNot(&a.Reach().Programs.Origin, "the programs on its mounts"))
+		f.Evidence = seen(&a.Reach().Programs.Origin)
 	default:
-		judgePrograms(out, a, &a.Programs.Value)
+		judgePrograms(out, a, &a.Reach().Programs.Value)
 	}
 }
 
@@ -114,7 +114,7 @@ func judgePrograms(out *results, a *audited, w *posture.ProgramWalk) {
 			words += ", none of which gives what the process does not have or could not take"
 		}
 		f := addSetuid(out, report.Pass, "", words, words+", where such take effect"+idleWords(w))
-		f.Evidence = seen(&a.Programs.Origin)
+		f.Evidence = seen(&a.Reach().Programs.Origin)
 	}
 }
 

@@ -218,13 +218,13 @@ func (c *Credentials) mayAs(uid posture.ID, p *posture.Permission) bool {
 // whatPrograms says what programs that are not plain give a thread beyond what is
 // allowed. It stands in judgeExec where the mounts were walked.
 func whatPrograms(a *audited, c *Credentials, t *posture.Thread, allowed posture.CapSet) (report.Status, string) {
-	if a.Programs.State != posture.Known {
-		return report.Unknown, withoutPrograms(c, allowed) + whyNot(&a.Programs.Origin, "the programs on its mounts")
+	if a.Reach().Programs.State != posture.Known {
+		return report.Unknown, withoutPrograms(c, allowed) + whyNot(&a.Reach().Programs.Origin, "the programs on its mounts")
 	}
 	if t.GID.State != posture.Known || t.Groups.State != posture.Known {
 		return report.Unknown, withoutPrograms(c, allowed) + "its groups are not known"
 	}
-	w := &a.Programs.Value
+	w := &a.Reach().Programs.Value
 	undecided := ""
 	for i := range w.Programs {
 		p := &w.Programs[i]

@@ -14,7 +14,7 @@ import (
 func init() {
 	holes = append(holes, hole{name: "a set-user-ID-root program", change: func(p *posture.Process) {
 		both(func(t *posture.Thread) { t.NoNewPrivs.Value = false })(p)
-		p.Programs.Value.Programs = []posture.Program{passwd()}
+		p.MakeReach().Programs.Value.Programs = []posture.Program{passwd()}
 	}, want: want{"privilege.no_new_privs": gap, "filesystem.setuid " + passwdPath: gap}})
 }
 
@@ -50,7 +50,7 @@ func found(programs ...posture.Program) func(*posture.Process) {
 			p.Classes[i].NoNewPrivs.Value = false
 		}
 		p.Kernel = nil
-		p.Programs.Value.Programs = programs
+		p.MakeReach().Programs.Value.Programs = programs
 	}
 }
 
@@ -97,16 +97,16 @@ func TestSetuid(t *testing.T) {
 		{"a set-user-ID-root program", found(passwd()), one(passwdPath, gap)},
 		{"no_new_privs stops it", also(found(passwd()), classes(func(t *posture.Thread) { t.NoNewPrivs.Value = true })), pass},
 		{"no_new_privs is not known", also(found(passwd()), classes(func(t *posture.Thread) { t.NoNewPrivs = posture.Failed[bool]("status", "EIO") })), one(passwdPath, unknown)},
-		{"no_new_privs, and nothing was walked", func(p *posture.Process) { p.Kernel, p.Programs = nil, posture.Fact[posture.ProgramWalk]{} }, pass},
-		{"nothing was walked", also(found(), func(p *posture.Process) { p.Programs = posture.Fact[posture.ProgramWalk]{} }), one("", unknown)},
+		{"no_new_privs, and nothing was walked", func(p *posture.Process) { p.Kernel, p.MakeReach().Programs = nil, posture.Fact[posture.ProgramWalk]{} }, pass},
+		{"nothing was walked", also(found(), func(p *posture.Process) { p.MakeReach().Programs = posture.Fact[posture.ProgramWalk]{} }), one("", unknown)},
 		{"not walked to its end", also(found(), func(p *posture.Process) {
-			p.Programs.Value.Unseen = []posture.Left{{Place: "/srv", Why: "deadline"}}
+			p.MakeReach().Programs.Value.Unseen = []posture.Left{{Place: "/srv", Why: "deadline"}}
 		}), one("unseen", unknown)},
 		{"a gap, and not walked to its end", also(found(passwd()), func(p *posture.Process) {
-			p.Programs.Value.Unseen = []posture.Left{{Place: "/srv", Why: "deadline"}}
+			p.MakeReach().Programs.Value.Unseen = []posture.Left{{Place: "/srv", Why: "deadline"}}
 		}), map[string]report.Status{passwdPath: gap, "unseen": unknown}},
 		{"mounts of a user namespace below", also(found(passwd()), func(p *posture.Process) {
-			p.Programs.Value.Counts = posture.Failed[bool]("ns/mnt", "belongs to another")
+			p.MakeReach().Programs.Value.Counts = posture.Failed[bool]("ns/mnt", "belongs to another")
 		}), one(passwdPath, unknown)},
 		{"nothing there", found(), pass},
 		{"of the process's own user", found(edited(passwd(), func(p *posture.Program) { p.UID.Value = mapped(1000) })), pass},
@@ -156,7 +156,7 @@ func TestSetuid(t *testing.T) {
 func TestSetuidThreads(t *testing.T) {
 	p := confined(3)
 	p.Kernel = nil
-	p.Programs.Value.Programs = []posture.Program{passwd()}
+	p.MakeReach().Programs.Value.Programs = []posture.Program{passwd()}
 	odd := apart(p, 12)
 	odd.NoNewPrivs.Value = false
 	odd.Caps.Bounding.Value = 0xff
@@ -176,7 +176,7 @@ func TestSetuidBounded(t *testing.T) {
 	p := confined(1)
 	found()(p)
 	for range 500 {
-		p.Programs.Value.Programs = append(p.Programs.Value.Programs, passwd())
+		p.MakeReach().Programs.Value.Programs = append(p.MakeReach().Programs.Value.Programs, passwd())
 	}
 	pol := new(policy.Policy)
 	setuidOnly(pol)
@@ -196,14 +196,16 @@ func TestExecOfPrograms(t *testing.T) {
 		want   report.Status
 		says   string
 	}{
-		"nothing there":         {found(), report.Pass, ""},
-		"not walked":            {also(found(), func(p *posture.Process) { p.Programs = posture.Fact[posture.ProgramWalk]{} }), unknown, "not collected"},
-		"not walked to its end": {also(found(), func(p *posture.Process) { p.Programs.Value.Unseen = []posture.Left{{Place: "/srv", Why: "EIO"}} }), unknown, `"/srv": EIO`},
-		"set-user-ID root":      {found(passwd()), gap, `gets CAP_NET_RAW from "/usr/bin/passwd"`},
-		"set-user-ID":           {found(edited(passwd(), func(p *posture.Program) { p.UID.Value = mapped(7) })), report.Pass, ""},
-		"file capabilities":     {found(ping(raw)), gap, "/usr/bin/ping"},
-		"other capabilities":    {found(ping(1)), report.Pass, ""},
-		"not to be executed":    {found(edited(ping(raw), func(p *posture.Program) { p.Mode = 0o700 })), report.Pass, ""},
+		"nothing there": {found(), report.Pass, ""},
+		"not walked":    {also(found(), func(p *posture.Process) { p.MakeReach().Programs = posture.Fact[posture.ProgramWalk]{} }), unknown, "not collected"},
+		"not walked to its end": {also(found(), func(p *posture.Process) {
+			p.MakeReach().Programs.Value.Unseen = []posture.Left{{Place: "/srv", Why: "EIO"}}
+		}), unknown, `"/srv": EIO`},
+		"set-user-ID root":   {found(passwd()), gap, `gets CAP_NET_RAW from "/usr/bin/passwd"`},
+		"set-user-ID":        {found(edited(passwd(), func(p *posture.Program) { p.UID.Value = mapped(7) })), report.Pass, ""},
+		"file capabilities":  {found(ping(raw)), gap, "/usr/bin/ping"},
+		"other capabilities": {found(ping(1)), report.Pass, ""},
+		"not to be executed": {found(edited(ping(raw), func(p *posture.Program) { p.Mode = 0o700 })), report.Pass, ""},
 	} {
 		p := confined(1)
 		row.change(p)

@@ -28,14 +28,6 @@ type Process struct {
 	Root          Root
 	// Descriptors are the open descriptors. Unreadable unless a policy asks.
 	Descriptors Fact[[]Descriptor]
-	// AbstractSockets are unreadable unless a policy asks.
-	AbstractSockets Fact[AbstractSockets]
-	// Mounts are those below the root directory, in the kernel's order.
-	// Unreadable unless a policy asks.
-	Mounts Fact[[]Mount]
-	// Programs are the set-user-ID and set-group-ID programs, and those with
-	// file capabilities. Unreadable unless a policy asks.
-	Programs Fact[ProgramWalk]
 	// LastCapability is the highest capability number this kernel has.
 	LastCapability Fact[int]
 
@@ -46,8 +38,6 @@ type Process struct {
 	// AfterExec is what a child really had after an execve(2) of a plain
 	// program. Unreadable where no such child was run.
 	AfterExec Fact[CapSets]
-	// Executed is the same of another process, in the place of its threads.
-	Executed []Execution
 
 	// ABIs are those of this architecture, the native one first. Empty unless
 	// a policy asks about filters.
@@ -55,8 +45,9 @@ type Process struct {
 	// Scan is every system call, tried. Unreadable unless a policy asks.
 	Scan Fact[[]Scan]
 
-	// Reach is what it can reach, where a policy asks.
-	Reach
+	// reach holds a *Reach, or nothing. Its type is not named here: a program
+	// whose policy asks nothing of that kind would link all the types in it.
+	reach any
 
 	// Limits names, in sentences, what this audit could not see or do.
 	Limits []string

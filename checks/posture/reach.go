@@ -3,6 +3,16 @@ package posture
 // Reach is what a process can reach, beside who it is. Each part is unreadable,
 // or empty, unless a policy asks for it.
 type Reach struct {
+	// Mounts are those below the root directory, in the kernel's order.
+	Mounts Fact[[]Mount]
+	// Programs are the set-user-ID and set-group-ID programs, and those with
+	// file capabilities.
+	Programs Fact[ProgramWalk]
+	// Executed is what a plain program really had after an execve(2), in the
+	// place of each class of another process's threads.
+	Executed []Execution
+	// AbstractSockets are those of its network namespace: unix(7).
+	AbstractSockets Fact[AbstractSockets]
 	// Namespaces are those that the threads are in, at least one entry for each
 	// type.
 	Namespaces []Namespace
@@ -16,4 +26,19 @@ type Reach struct {
 	Landlock Fact[int]
 	// OpenFiles are the open descriptors, with what each is of.
 	OpenFiles OpenFiles
+}
+
+// Reach returns what is known of that.
+func (p *Process) Reach() *Reach {
+	if r, ok := p.reach.(*Reach); ok {
+		return r
+	}
+	return new(Reach)
+}
+
+// MakeReach returns it to be filled in.
+func (p *Process) MakeReach() *Reach {
+	r := p.Reach()
+	p.reach = r
+	return r
 }

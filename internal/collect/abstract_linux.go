@@ -14,7 +14,7 @@ import (
 // AbstractSockets fills the fact of that name, from each network namespace that
 // a thread is in. Nothing is connected to: whoever listens would see it.
 func (s *Site) AbstractSockets() {
-	fact := &s.Process.AbstractSockets
+	fact := &s.Process.MakeReach().AbstractSockets
 	if s.Task == nil {
 		fact.Fail("/proc", s.NoTask.Error())
 		return

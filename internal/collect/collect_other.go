@@ -19,9 +19,6 @@ func PID(_ context.Context, pid int, _ Options) (*posture.Process, error) {
 	return nil, fmt.Errorf("process %d: %w", pid, kernel.ErrNeedsLinux)
 }
 
-// Site is made nowhere outside Linux.
-type Site struct{ Process *posture.Process }
-
 // RootReader reads nothing outside Linux.
 type RootReader struct{}
 

@@ -25,10 +25,10 @@ const (
 // the files above it are those of the one that came first.
 func (s *Site) Labels() {
 	p := s.Process
-	p.Labels = nil
+	p.MakeReach().Labels = nil
 	if s.Task == nil {
 		for _, module := range []string{appArmor, seLinux} {
-			p.Labels = append(p.Labels, posture.Label{Module: module, Text: posture.Failed[string]("/proc", s.NoTask.Error())})
+			p.MakeReach().Labels = append(p.MakeReach().Labels, posture.Label{Module: module, Text: posture.Failed[string]("/proc", s.NoTask.Error())})
 		}
 		return
 	}
@@ -36,9 +36,9 @@ func (s *Site) Labels() {
 		s.label(tid)
 	}
 	for _, module := range []string{appArmor, seLinux} {
-		if !slices.ContainsFunc(p.Labels, func(l posture.Label) bool { return l.Module == module }) {
+		if !slices.ContainsFunc(p.MakeReach().Labels, func(l posture.Label) bool { return l.Module == module }) {
 			source := s.Task.Path() + "/" + strconv.Itoa(p.PID) + "/attr/current"
-			p.Labels = append(p.Labels, posture.Label{Module: module, Text: posture.None[string](source, "no such security module answers here")})
+			p.MakeReach().Labels = append(p.MakeReach().Labels, posture.Label{Module: module, Text: posture.None[string](source, "no such security module answers here")})
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (s *Site) context(text, source string) posture.Label {
 
 // addLabel adds a thread to those with the label.
 func (s *Site) addLabel(l posture.Label, tid int) {
-	all := &s.Process.Labels
+	all := &s.Process.MakeReach().Labels
 	for i := range *all {
 		if o := &(*all)[i]; o.Module == l.Module && o.Text.State == l.Text.State && o.Text.Value == l.Text.Value && o.Mode == l.Mode {
 			o.TIDs = append(o.TIDs, tid)

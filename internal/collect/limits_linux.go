@@ -9,7 +9,7 @@ import (
 
 // Rlimits fills the resource limits, which all threads of a process share.
 func (s *Site) Rlimits() {
-	f := &s.Process.Rlimits
+	f := &s.Process.MakeReach().Rlimits
 	if s.Task == nil {
 		f.Fail("/proc", s.NoTask.Error())
 		return

@@ -1,10 +1,10 @@
 package collect
 
 import (
-	"bytes"
 	"strconv"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/kernel"
 	"github.com/selfaudit/selfaudit/internal/procfs"
 )
 
@@ -24,35 +24,55 @@ func (a *collector) filesThread() int {
 	}
 }
 
-// mounts fills Mounts, and returns the bytes that they were read from.
-func (a *collector) mounts() []byte {
-	f := &a.p.Mounts
+// mounts fills Mounts.
+func (a *collector) mounts() {
+	f := &a.p.MakeReach().Mounts
 	if a.task == nil {
 		f.Fail("/proc", a.noTask.Error())
-		return nil
+		return
 	}
 	name := strconv.Itoa(a.filesThread()) + "/mountinfo"
 	source := a.task.Path() + "/" + name
 	data, err := a.task.MountInfo(a.ctx, name)
 	if err != nil {
 		f.Fail(source, err.Error())
-		return nil
+		return
 	}
 	if f.Value, err = procfs.ParseMountInfo(data); err != nil {
 		f.Fail(source, source+": "+err.Error())
-		return nil
+		return
 	}
 	for i := range f.Value {
 		f.Value[i].Reachable.Fail("", "not asked whether it is covered by another mount")
 	}
 	f.Know(source, strconv.Itoa(len(f.Value))+" mounts")
-	return data
 }
 
-// sameMounts says whether the mounts are still those that were read.
-func (a *collector) sameMounts(data []byte) bool {
-	now, err := a.task.MountInfo(a.ctx, strconv.Itoa(a.filesThread())+"/mountinfo")
-	return err == nil && bytes.Equal(data, now)
+// mountWatch tells of changes of the mounts since it was made. That the table
+// reads the same again is not enough: the kernel gives numbers again.
+type mountWatch struct {
+	*collector
+	fd  int
+	err error
+}
+
+// watchMounts begins to watch.
+func (a *collector) watchMounts() *mountWatch {
+	w := &mountWatch{collector: a, fd: -1, err: a.noTask}
+	if a.task != nil {
+		w.fd, w.err = a.task.Open(strconv.Itoa(a.filesThread())+"/mountinfo", 0)
+	}
+	return w
+}
+
+// end says that nothing changed, and ends the watch.
+func (w *mountWatch) end() (same bool) {
+	if w.err != nil {
+		return false
+	}
+	defer kernel.Close(w.fd)
+	changed, err := w.c.MountsChanged(w.fd, "mountinfo")
+	return err == nil && !changed
 }
 
 // What a file system is to the walk, by its type.
@@ -108,7 +128,7 @@ var magics = [...]struct {
 // rootMount makes a mount of what the root directory itself tells of the one that
 // it lies on.
 func (w *walker) rootMount() (posture.Mount, error) {
-	m := posture.Mount{ID: w.top.MountID, Point: "/"}
+	m := posture.Mount{ID: w.top.MountID, Major: kernel.Major(w.top.Dev), Minor: kernel.Minor(w.top.Dev), Point: "/"}
 	flags, err := w.c.MountFlags(w.root, w.source)
 	if err != nil {
 		return m, err

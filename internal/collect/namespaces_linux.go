@@ -36,7 +36,7 @@ const initialUserNamespace = "user:[4026531837]"
 // Namespaces fills in which namespaces the threads are.
 func (s *Site) Namespaces() {
 	p := s.Process
-	p.Namespaces = nil
+	p.MakeReach().Namespaces = nil
 	n := namespaceReader{Site: s}
 	n.own = n.ourTask()
 	if n.own != nil {
@@ -44,7 +44,7 @@ func (s *Site) Namespaces() {
 	}
 	for i := range namespaceTypes {
 		n.initial, n.late, n.name = namespaceTypes[i].initial, namespaceTypes[i].late, namespaceTypes[i].name
-		p.Namespaces = append(p.Namespaces, n.read()...)
+		p.MakeReach().Namespaces = append(p.MakeReach().Namespaces, n.read()...)
 	}
 	n.outermost()
 }

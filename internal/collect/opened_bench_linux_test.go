@@ -122,9 +122,9 @@ func BenchmarkDescriptors(b *testing.B) {
 		began := time.Now()
 		s.OpenFiles()
 		whole += time.Since(began)
-		seen = len(s.Process.OpenFiles.Seen)
-		if w, known := s.Process.OpenFiles.Whole.Get(); !w || !known {
-			b.Fatal(s.Process.OpenFiles.Whole.Why())
+		seen = len(s.Process.MakeReach().OpenFiles.Seen)
+		if w, known := s.Process.MakeReach().OpenFiles.Whole.Get(); !w || !known {
+			b.Fatal(s.Process.MakeReach().OpenFiles.Whole.Why())
 		}
 	}}
 	for b.Loop() {

@@ -24,7 +24,7 @@ const (
 // OpenFiles fills in every open descriptor, with what it is of. Nothing is
 // opened but by O_PATH, so that no driver and no server of files notices.
 func (s *Site) OpenFiles() {
-	f := &s.Process.OpenFiles
+	f := &s.Process.MakeReach().OpenFiles
 	f.Seen = nil
 	if s.Task == nil {
 		f.Whole.Fail("/proc", s.NoTask.Error())
@@ -81,7 +81,7 @@ func (r *openReader) table(tid int) error {
 	if r.dir, err = r.Task.Sub(at + "/fd"); err != nil {
 		return err
 	}
-	defer r.dir.Close()
+	defer func() { r.dir.Close() }()
 	if r.info, err = r.Task.Sub(at + "/fdinfo"); err != nil {
 		return err
 	}
@@ -89,17 +89,82 @@ func (r *openReader) table(tid int) error {
 	r.tid, r.looked = tid, r.looked[:0]
 	r.place.use(tid)
 	defer r.place.close()
-	for range maxListings {
-		if r.list, err = r.dir.Numbers(r.Buf, r.list[:0]); err != nil {
+	same := 0
+	for n := range maxListings {
+		if n > 0 {
+			if err := r.again(at + "/fd"); err != nil {
+				return err
+			}
+		}
+		counted, err := r.listing()
+		if err != nil {
 			return err
 		}
-		slices.Sort(r.list)
 		still, err := r.round()
-		if err != nil || still {
+		if err != nil {
 			return err
+		}
+		switch {
+		case !still || counted == miscounted:
+			same = 0
+			continue
+		case counted == asCounted:
+			return nil
+		}
+		if same++; same == enoughAlike {
+			return nil
 		}
 	}
 	return fmt.Errorf("%s: %w", r.dir.Path(), procfs.ErrChanging)
+}
+
+// What a listing is held against: the kernel's own count, since Linux 6.2.
+type count uint8
+
+const (
+	notCounted count = iota
+	asCounted
+	miscounted
+)
+
+// enoughAlike is how many listings in a row must be alike where the kernel tells
+// no count. A listing takes a while, and a descriptor that moves to a lower number
+// meanwhile is in none of two.
+const enoughAlike = 4
+
+// again opens the table once more, to be listed from its start.
+func (r *openReader) again(name string) error {
+	dir, err := r.Task.Sub(name)
+	if err != nil {
+		return err
+	}
+	r.dir.Close()
+	r.dir = dir
+	return nil
+}
+
+// listing lists the table, and says whether the kernel counted as many both
+// before and after.
+func (r *openReader) listing() (count, error) {
+	before, err := r.Calls.StatOpened(r.dir.FD(), r.dir.Path())
+	if err != nil {
+		return notCounted, err
+	}
+	if r.list, err = r.dir.Numbers(r.Buf, r.list[:0]); err != nil {
+		return notCounted, err
+	}
+	slices.Sort(r.list)
+	after, err := r.Calls.StatOpened(r.dir.FD(), r.dir.Path())
+	switch n := int64(len(r.list)); {
+	case err != nil:
+		return notCounted, err
+	case before.Size == 0 && after.Size == 0:
+		return notCounted, nil
+	case before.Size == n && after.Size == n:
+		return asCounted, nil
+	default:
+		return miscounted, nil
+	}
 }
 
 // round looks at what was listed and not looked at before. It is true where

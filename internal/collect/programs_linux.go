@@ -15,37 +15,60 @@ import (
 // the time that is left.
 func (s *Site) Programs() { s.by.programs() }
 
+// maxWalks is how often the mounts are walked for the same ones to be there
+// before and after.
+const maxWalks = 3
+
 func (a *collector) programs() {
-	data := a.mounts()
-	f := &a.p.Programs
-	if a.p.Mounts.State != posture.Known {
-		f.Fail(a.p.Mounts.Source, a.p.Mounts.Err)
+	for try := 1; ; try++ {
+		watch := a.watchMounts()
+		a.mounts()
+		w := a.walkMounts()
+		same := watch.end()
+		if w == nil {
+			return
+		}
+		if !same && try < maxWalks && a.ctx.Err() == nil {
+			continue
+		}
+		if !same {
+			w.leave("/", "mounts came or went meanwhile")
+		}
+		a.otherRoots(w)
+		f := &a.p.MakeReach().Programs
+		f.Value = w.out
+		f.Know(w.source, strconv.Itoa(len(w.out.Programs))+" programs among "+strconv.Itoa(w.out.Files)+" files")
 		return
+	}
+}
+
+// walkMounts walks over the mounts that were read. It returns nil, and Programs
+// says why, where that could not be.
+func (a *collector) walkMounts() *walker {
+	f := &a.p.MakeReach().Programs
+	if a.p.MakeReach().Mounts.State != posture.Known {
+		f.Fail(a.p.MakeReach().Mounts.Source, a.p.MakeReach().Mounts.Err)
+		return nil
 	}
 	root := a.filesRoot()
 	if root.err != nil {
 		f.Fail(root.source, root.err.Error())
-		return
+		return nil
 	}
 	w := &walker{
 		c: kernel.New(a.o.Deny), ctx: a.ctx, view: a.views(), root: root.fd, source: root.source,
 		room: make([]byte, 64<<10), attr: make([]byte, 4<<10), own: a.self && a.alike(),
 	}
 	w.out.Counts = a.mountsCount()
-	if !a.walk(w) {
+	switch {
+	case !a.walk(w):
 		f.Fail(root.source, root.source+": the walk over its mounts hangs in a file system that does not answer")
-		return
-	}
-	if w.failed != nil {
+	case w.failed != nil:
 		f.Fail(root.source, w.failed.Error())
-		return
+	default:
+		return w
 	}
-	a.otherRoots(w)
-	if !a.sameMounts(data) {
-		w.leave("/", "mounts came or went meanwhile")
-	}
-	f.Value = w.out
-	f.Know(root.source, strconv.Itoa(len(w.out.Programs))+" programs among "+strconv.Itoa(w.out.Files)+" files")
+	return nil
 }
 
 // walk walks, and is false where the walk did not end. In the own process the
@@ -53,7 +76,7 @@ func (a *collector) programs() {
 // process the mounts are not to be trusted: one that never answers would hold
 // the thread until this program ends, which must not be the audit's.
 func (a *collector) walk(w *walker) (ended bool) {
-	w.mounts = a.p.Mounts.Value
+	w.mounts = a.p.MakeReach().Mounts.Value
 	var cancel context.CancelFunc = func() {}
 	if end, ok := a.ctx.Deadline(); ok {
 		w.ctx, cancel = context.WithDeadline(a.ctx, time.Now().Add(time.Until(end)/2))
@@ -81,7 +104,7 @@ func (a *collector) walk(w *walker) (ended bool) {
 			return false
 		}
 	}
-	a.p.Mounts.Value = w.mounts
+	a.p.MakeReach().Mounts.Value = w.mounts
 	return true
 }
 

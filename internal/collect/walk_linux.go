@@ -33,6 +33,9 @@ type walker struct {
 	out posture.ProgramWalk
 	// failed says why nothing was walked.
 	failed error
+	// served are the types of file systems that somebody answers for, by mount
+	// point.
+	served map[string]string
 	// seen are directories of file systems that are mounted more than once.
 	seen map[directoryKey]struct{}
 	// stopped is set when a bound is reached.
@@ -68,24 +71,27 @@ func (w *walker) plan() map[uint64]int {
 	shared := map[uint64]int{}
 	listed := false
 	for i := range w.mounts {
+		listed = listed || w.mounts[i].ID == w.top.MountID
+	}
+	if !listed {
+		m, err := w.rootMount()
+		if err != nil {
+			w.leave("/", err.Error())
+		} else {
+			// The table is the kernel's; this one is ours alone.
+			w.mounts = append(w.mounts[:len(w.mounts):len(w.mounts)], m)
+		}
+	}
+	w.served = map[string]string{}
+	for i := range w.mounts {
 		m := &w.mounts[i]
-		listed = listed || m.ID == w.top.MountID
-		if idle(m) == "" && isWalked(m.Type) == walked {
+		switch is := isWalked(m.Type); {
+		case is == served:
+			w.served[m.Point] = m.Type
+		case is == walked && idle(m) == "":
 			shared[devOf(m)]++
 		}
 	}
-	if listed {
-		return shared
-	}
-	m, err := w.rootMount()
-	if err != nil {
-		w.leave("/", err.Error())
-		return shared
-	}
-	m.Major, m.Minor = kernel.Major(w.top.Dev), kernel.Minor(w.top.Dev)
-	shared[devOf(&m)]++
-	// The table is the kernel's; this one is ours alone.
-	w.mounts = append(w.mounts[:len(w.mounts):len(w.mounts)], m)
 	return shared
 }
 
@@ -138,31 +144,17 @@ func (w *walker) mount(m *posture.Mount, shared bool) {
 	w.directory(&d, &at.inode)
 }
 
-// servedBy returns the type of the first file system on the way up from a mount
+// servedBy returns the type of the first file system on the way to a mount point
 // that the kernel would have to ask somebody about.
 func (w *walker) servedBy(m *posture.Mount) string {
-	for range len(w.mounts) {
-		if isWalked(m.Type) == served {
-			return m.Type
+	for i := 1; i <= len(m.Point); i++ {
+		if i == len(m.Point) || i == 1 || m.Point[i] == '/' {
+			if kind := w.served[m.Point[:i]]; kind != "" {
+				return kind
+			}
 		}
-		up := w.above(m)
-		if up == nil || up == m {
-			return ""
-		}
-		m = up
 	}
 	return ""
-}
-
-// above returns the mount that another one is mounted on. Parents stand before
-// their children nearly always, so it is looked for from there.
-func (w *walker) above(m *posture.Mount) *posture.Mount {
-	for i := range w.mounts {
-		if w.mounts[i].ID == m.Parent {
-			return &w.mounts[i]
-		}
-	}
-	return nil
 }
 
 var errCovered = errors.New("another mount covers it")
@@ -301,7 +293,7 @@ func (w *walker) goOn(path string) bool {
 	switch err := w.ctx.Err(); {
 	case w.stopped:
 	case err != nil:
-		w.leave(path, err.Error()+" during the walk, which ended here")
+		w.leave(path, "the walk has half of the audit's time, and that was over here: a longer timeout gives it more")
 	case w.out.Files > maxWalked:
 		w.leave(path, "too many files for one walk, which ended here")
 	case len(w.out.Programs) >= maxPrograms:

@@ -14,6 +14,9 @@ type Opened struct {
 	FileStat
 	// Device is the number of the device that a device file stands for.
 	Device uint64
+	// Size is the file's. That of /proc/PID/fd is the number of descriptors since
+	// Linux 6.2, and 0 before.
+	Size int64
 }
 
 // Types of files, as the mode has them: inode(7).
@@ -51,7 +54,7 @@ func (c *Calls) StatOpened(fd int, shown string) (Opened, error) {
 		return Opened{}, c.fail(callFstat, shown, errnoOf(err))
 	}
 	//nolint:unconvert // the widths of these fields differ between architectures
-	return Opened{FileStat{Dev: uint64(st.Dev), Ino: uint64(st.Ino), Mode: uint32(st.Mode), Nlink: uint32(st.Nlink)}, uint64(st.Rdev)}, nil
+	return Opened{FileStat{Dev: uint64(st.Dev), Ino: uint64(st.Ino), Mode: uint32(st.Mode), Nlink: uint32(st.Nlink)}, uint64(st.Rdev), int64(st.Size)}, nil
 }
 
 func (c *Calls) statx(dir int, path unsafe.Pointer, flags uintptr, shown func() string) (Opened, error) {
@@ -62,7 +65,7 @@ func (c *Calls) statx(dir int, path unsafe.Pointer, flags uintptr, shown func() 
 	const always = unix.STATX_INO | unix.STATX_TYPE
 	_, errno := invoke(unix.SYS_STATX, dir, path, flags|unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, unsafe.Pointer(&x))
 	if errno == 0 && x.Mask&always == always {
-		return Opened{fromStatx(&x), unix.Mkdev(x.Rdev_major, x.Rdev_minor)}, nil
+		return Opened{fromStatx(&x), unix.Mkdev(x.Rdev_major, x.Rdev_minor), int64(x.Size)}, nil
 	}
 	return Opened{}, c.settle(callStatx, shown(), errno, false)
 }

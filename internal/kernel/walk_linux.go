@@ -232,3 +232,22 @@ func (c *Calls) MountFlags(fd int, shown string) (MountFlags, error) {
 	has := func(flag int) bool { return int(st.Flags)&flag != 0 }
 	return MountFlags{has(unix.ST_RDONLY), has(unix.ST_NOSUID), has(unix.ST_NODEV), has(unix.ST_NOEXEC), uint32(st.Type)}, nil
 }
+
+// MountsChanged says whether mounts of a namespace came, went or changed since
+// the mountinfo file at fd was opened: proc_pid_mounts(5).
+func (c *Calls) MountsChanged(fd int, shown string) (bool, error) {
+	if err := c.gate(callPpoll); err != nil {
+		return false, err
+	}
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
+	for {
+		_, err := unix.Ppoll(fds, &unix.Timespec{}, nil)
+		switch err {
+		case nil:
+			return fds[0].Revents&(unix.POLLPRI|unix.POLLERR) != 0, nil
+		case unix.EINTR:
+		default:
+			return false, c.fail(callPpoll, shown, errnoOf(err))
+		}
+	}
+}

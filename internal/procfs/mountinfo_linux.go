@@ -21,11 +21,8 @@ const maxMountReadings = 16
 func (d *Dir) MountInfo(ctx context.Context, name string) ([]byte, error) {
 	var before, now []byte
 	for range maxMountReadings {
-		if err := ctx.Err(); err != nil {
-			return nil, about(kernel.Within(d.path, name), err)
-		}
 		var err error
-		if now, err = d.readLong(name, now[:0]); err != nil {
+		if now, err = d.readLong(ctx, name, now[:0]); err != nil {
 			return nil, err
 		}
 		if before != nil && bytes.Equal(before, now) {
@@ -37,8 +34,9 @@ func (d *Dir) MountInfo(ctx context.Context, name string) ([]byte, error) {
 }
 
 // readLong reads a file that may be longer than those of a thread are, into the
-// room that buf has.
-func (d *Dir) readLong(name string, buf []byte) ([]byte, error) {
+// room that buf has. Of mounts that lie upon each other in thousands the kernel
+// takes seconds to tell, so each piece is a chance to give up.
+func (d *Dir) readLong(ctx context.Context, name string, buf []byte) ([]byte, error) {
 	fd, err := d.Open(name, 0)
 	if err != nil {
 		return nil, err
@@ -48,6 +46,9 @@ func (d *Dir) readLong(name string, buf []byte) ([]byte, error) {
 		buf = make([]byte, 0, 64<<10)
 	}
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, about(kernel.Within(d.path, name), err)
+		}
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
 		}

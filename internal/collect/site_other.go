@@ -1,0 +1,29 @@
+//go:build !linux
+
+package collect
+
+import "github.com/selfaudit/selfaudit/checks/posture"
+
+// Site is made nowhere outside Linux, so nothing below is ever called.
+type Site struct{ Process *posture.Process }
+
+// AbstractSockets does nothing.
+func (s *Site) AbstractSockets() {}
+
+// Labels does nothing.
+func (s *Site) Labels() {}
+
+// Mounts does nothing.
+func (s *Site) Mounts() {}
+
+// Namespaces does nothing.
+func (s *Site) Namespaces() {}
+
+// OpenFiles does nothing.
+func (s *Site) OpenFiles() {}
+
+// Programs does nothing.
+func (s *Site) Programs() {}
+
+// Rlimits does nothing.
+func (s *Site) Rlimits() {}
