@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,6 +31,33 @@ func init() {
 			return err
 		}
 		return hostileFound(p)
+	}
+	// Kernels before 6.13, filters that know no call so new, and one that lies.
+	for name, errno := range map[string]unix.Errno{"enosys": unix.ENOSYS, "eperm": unix.EPERM, "fake": 0} {
+		acts["programs-"+name] = func() error {
+			hostileRoot(os.Getenv("TMPDIR"))
+			must(filterFor(unix.SECCOMP_RET_ERRNO|uint32(errno), unix.SYS_GETXATTRAT))
+			p, err := self(walkAll)
+			if err != nil {
+				return err
+			}
+			return hostileFound(p)
+		}
+	}
+	// Without either call nothing says that a program is plain.
+	acts["programs-unread"] = func() error {
+		hostileRoot(os.Getenv("TMPDIR"))
+		must(filterFor(unix.SECCOMP_RET_ERRNO, unix.SYS_GETXATTRAT, unix.SYS_GETXATTR))
+		p, err := self(walkAll)
+		if err != nil {
+			return err
+		}
+		programs := p.Reach().Programs.Value.Programs
+		i := slices.IndexFunc(programs, func(p posture.Program) bool { return path.Base(p.Path) == "plain" })
+		if i < 0 || programs[i].Capabilities.State != posture.Unreadable {
+			return fmt.Errorf("%+v", programs)
+		}
+		return nil
 	}
 	acts["programs-wait"] = func() error {
 		hostileRoot(os.Getenv("TMPDIR"))
@@ -252,7 +280,7 @@ func chrootWalk(nosuid bool) error {
 
 func TestProgramsOfOwnProcess(t *testing.T) {
 	needRoot(t)
-	for _, act := range []string{"programs", "programs-chroot", "programs-chroot-nosuid"} {
+	for _, act := range []string{"programs", "programs-enosys", "programs-eperm", "programs-fake", "programs-unread", "programs-chroot", "programs-chroot-nosuid"} {
 		t.Run(act, func(t *testing.T) { runAct(t, privateMounts(command(t, act))) })
 	}
 }
