@@ -26,6 +26,9 @@ var reachFacts = [...]struct {
 	}, (*collect.Site).Namespaces},
 	{func(p *policy.Policy) bool { return len(p.Process.Rlimits) > 0 }, (*collect.Site).Rlimits},
 	{func(p *policy.Policy) bool { return p.Process.AppArmorProfile != "" || p.Process.SELinuxLabel != "" }, (*collect.Site).Labels},
+	{func(p *policy.Policy) bool { return p.Landlock }, func(s *collect.Site) {
+		s.Process.MakeReach().Landlock.Fail("", "nobody outside can read the Landlock domains of a process")
+	}},
 	{func(p *policy.Policy) bool { return p.Network.NoAbstract }, (*collect.Site).AbstractSockets},
 }
 
