@@ -41,8 +41,15 @@ func openSocket(protocol string) posture.OpenFile {
 	return openFile(9, "socket:[9]", posture.FileSocket, func(f *posture.OpenFile) { f.Protocol = fact(protocol, openedSource, protocol) })
 }
 
-// TestOpened: each kind, what it opens and what it says.
-func TestOpened(t *testing.T) {
+// openedCase is one descriptor, what it opens and what is said of it.
+type openedCase struct {
+	name string
+	file posture.OpenFile
+	want want
+	says string
+}
+
+func openedCases() []openedCase {
 	yes, no, unread := fact(true, "s", "yes"), fact(false, "s", "no"), unreadable[bool]()
 	regular := func(change func(*posture.OpenFile)) posture.OpenFile {
 		return openFile(9, "/x\n\x1b[2J", posture.FileRegular, change)
@@ -50,12 +57,7 @@ func TestOpened(t *testing.T) {
 	placed := func(outside, readOnly posture.Fact[bool]) posture.OpenFile {
 		return regular(func(f *posture.OpenFile) { f.OutsideRoot, f.ReadOnly = outside, readOnly })
 	}
-	for _, c := range []struct {
-		name string
-		file posture.OpenFile
-		want want
-		says string
-	}{
+	return []openedCase{
 		{"null as a block device", device(posture.FileBlock, 1, 3), want{"fds.device fd 9": gap}, "block device 1:3"},
 		{"random", device(posture.FileCharacter, 1, 8), want{}, ""},
 		{"memory of the machine", device(posture.FileCharacter, 1, 1), want{"fds.device fd 9": gap}, "character device 1:1"},
@@ -112,7 +114,24 @@ func TestOpened(t *testing.T) {
 			within(f)
 			f.Object, f.Own = "mem", unread
 		}), want{"fds.kernel fd 9": unknown}, "whose it is"},
-	} {
+	}
+}
+
+// openedHoles are those descriptors, one in a process that is confined else.
+var openedHoles = func() (out []hole) {
+	for _, c := range openedCases() {
+		out = append(out, hole{name: "open: " + c.name, change: func(p *posture.Process) {
+			o := &p.MakeReach().OpenFiles
+			o.Seen = append(o.Seen, c.file)
+		}, want: c.want, says: c.says})
+	}
+	return out
+}()
+
+// TestOpened: nothing else is said of it, and no byte that the target chose is
+// raw.
+func TestOpened(t *testing.T) {
+	for _, c := range openedCases() {
 		t.Run(c.name, func(t *testing.T) {
 			found := checks.Run(withOpen(c.file), openOnly())
 			got := not(found)
