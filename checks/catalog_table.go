@@ -57,7 +57,7 @@ var catalog = []Meta{
 	{
 		"capabilities.exec", report.Capabilities, report.High,
 		"what execve(2) grants",
-		"A program that the process executes gets capabilities that the policy does not allow. This is computed by the rules of capabilities(7) for a plain program. Where no_new_privs is not set and the bounding set holds more than is allowed, the answer is unknown: a set-user-ID-root program, or one with file capabilities, would get it, and whether one is in reach is not examined.",
+		"A program that the process executes gets capabilities that the policy does not allow. This is computed by the rules of capabilities(7) for a plain program. Where no_new_privs is not set and the bounding set holds more than is allowed, a set-user-ID-root program, or one with file capabilities, would get it: those on its mounts are looked for, and where that could not be done to the end the answer is unknown.",
 		"A process with user id 0 and empty sets is one execve(2) away from everything in its bounding set.",
 		fixCapabilitiesExec,
 	},
