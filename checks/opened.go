@@ -68,11 +68,31 @@ func openDescriptors(out *results, a *audited, pol *policy.Policy) {
 		} else if len(found[report.Gap])+len(found[report.Unknown]) == 0 {
 			f := out.add(c.id, report.Pass, c.expected, "none", "none of "+strconv.Itoa(len(all))+" open descriptors "+c.none)
 			f.Evidence = seen(&a.Reach().OpenFiles.Whole.Origin)
+			if words := protocols(all); c.id == socketID && words != "" {
+				f.Evidence = append(f.Evidence, report.Evidence{Source: sourceOf(&a.Reach().OpenFiles.Whole.Origin), Value: "sockets: " + words})
+			}
 		}
 		for _, status := range []report.Status{report.Gap, report.Unknown} {
 			addOpened(out, c.id, c.expected, status, found[status], manyTables(all))
 		}
 	}
+}
+
+// protocols counts the sockets by what they speak.
+func protocols(all []posture.OpenFile) string {
+	var words []string
+	for _, name := range plainProtocols {
+		n := 0
+		for i := range all {
+			if p, known := all[i].Protocol.Get(); known && p == name {
+				n++
+			}
+		}
+		if n > 0 {
+			words = append(words, strconv.Itoa(n)+" "+name)
+		}
+	}
+	return listed(words, ", ")
 }
 
 type openedFinding struct {
