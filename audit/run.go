@@ -75,7 +75,7 @@ func (c *config) observe(ctx context.Context) (*posture.Process, error) {
 		c.scan(ctx, c, p, s.filtered)
 	}
 	tried := len(p.Attempts) > 0 || p.Scan.State == posture.Known
-	if n, known := p.Threads.Get(); s.filtered && tried && (!known || n > 1) {
+	if n, known := p.Threads.Get(); c.pid == 0 && s.filtered && tried && (!known || n > 1) {
 		p.Limits = append(p.Limits, oneFilter)
 	}
 	if err := s.close(); err != nil {

@@ -149,7 +149,7 @@ var badFiles = []struct{ name, text, want string }{
 	{"rlimit without value", one("process: {rlimits: [{type: RLIMIT_AS}]}"), "3:21: process.rlimits[0]: soft or hard is missing"},
 	{"rlimit null", one("process: {rlimits: [~]}"), "3:21: process.rlimits[0]: a mapping with type, soft or hard is wanted, not null"},
 	{"rlimit negative", one("process: {rlimits: [{type: RLIMIT_AS, soft: -1}]}"), "3:45: process.rlimits[0].soft: a whole number is wanted, not -1: it cannot be negative"},
-	{"rlimit twice", one("process: {rlimits: [{type: RLIMIT_AS, soft: 1}, {type: RLIMIT_AS, hard: 18446744073709551615}]}"), `3:48: process.rlimits[1]: type "RLIMIT_AS" is there twice`},
+	{"rlimit twice", one("process: {rlimits: [{type: RLIMIT_AS, soft: 1}, {type: RLIMIT_AS, hard: 18446744073709551615}]}"), `3:49: process.rlimits[1]: type "RLIMIT_AS" is there twice`},
 	{"mount option", one("filesystem: {mounts: [{destination: /tmp, options: [noexe]}]}"), `3:53: filesystem.mounts[0].options[0]: unknown mount option "noexe": did you mean noexec?`},
 	{"relative path", one("filesystem: {writable: [tmp]}"), `3:25: filesystem.writable[0]: an absolute path is wanted, not "tmp"`},
 	{"path upwards", one("filesystem: {writable: [/tmp/../etc]}"), `3:25: filesystem.writable[0]: a path without empty, . and .. elements is wanted, not "/tmp/../etc"`},

@@ -34,7 +34,7 @@ var serverCalls = []uint32{
 // threads and in the children that it makes: docs/probes.md lists them. Most
 // only read. The others act on children, or can do nothing without privileges.
 var auditCalls = []uint32{
-	unix.SYS_OPENAT2, unix.SYS_STATX, unix.SYS_FSTATFS, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_GETCWD, unix.SYS_LSEEK, unix.SYS_DUP3,
+	unix.SYS_OPENAT2, unix.SYS_STATX, unix.SYS_FSTATFS, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_GETCWD, unix.SYS_LSEEK, unix.SYS_GETXATTR, unix.SYS_GETXATTRAT, unix.SYS_DUP3,
 	unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_SEND_SIGNAL, unix.SYS_PPOLL, unix.SYS_KILL, unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_SETSID,
 	unix.SYS_PRCTL, unix.SYS_CAPGET, unix.SYS_GETRESUID, unix.SYS_GETRESGID, unix.SYS_GETGROUPS, unix.SYS_SETFSUID, unix.SYS_SETFSGID,
 	unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_GETPPID, unix.SYS_KCMP,

@@ -108,6 +108,7 @@ var refusals = map[string]struct {
 	"no-open": {chroot: true, findings: append([]expected{
 		{id: "fds.directory", unknown: true, because: "without /proc descriptors cannot be listed"},
 		{id: "contradiction", unknown: true, because: "without /proc there is one source only, and nothing to compare it with"},
+		{id: "filesystem.cwd", unknown: true, because: "without /proc the root directories of other threads cannot be seen"},
 	}, unreadable(
 		"identity.uid", "identity.gid", "identity.groups", "privilege.no_new_privs", "seccomp.mode", "threads.uniform",
 		"capabilities.effective", "capabilities.permitted", "capabilities.inheritable", "capabilities.ambient",

@@ -37,10 +37,18 @@ func (a *collector) descriptors(up *ascent) {
 
 // refused names the privilege that opens what another process has open.
 func (a *collector) refused(err error) error {
-	if a.p.Self || !errors.Is(err, syscall.EACCES) {
+	if a.p.Self {
 		return err
 	}
-	return fmt.Errorf("%w: to another user's process, or one that is not dumpable, that takes CAP_SYS_PTRACE", err)
+	return accessible(err)
+}
+
+// accessible names the privilege that a magic link takes.
+func accessible(err error) error {
+	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("%w: to another user's process, or one that is not dumpable, that takes CAP_SYS_PTRACE", err)
+	}
+	return err
 }
 
 // rootPlace looks at a thread's root directory.

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"syscall"
@@ -250,12 +249,4 @@ func (n *namespaceReader) asProcess1(ns *posture.Namespace) {
 	}
 	ns.Initial.Value = link == ns.Link.Value
 	settle(&ns.Initial.Origin, err, task.Path()+"/"+path, link)
-}
-
-// accessible says which privilege a magic link takes.
-func accessible(err error) error {
-	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
-		return fmt.Errorf("%w: to another user's process, or one that is not dumpable, that takes CAP_SYS_PTRACE", err)
-	}
-	return err
 }

@@ -19,7 +19,7 @@ func TestFilterReasons(t *testing.T) {
 	}{
 		{unix.PTRACE_SEIZE, unix.EPERM, FilterAccess, "no ptrace access: ptrace(PTRACE_SEIZE): EPERM"},
 		{unix.PTRACE_SEIZE, unix.ESRCH, FilterEnded, "has ended: ptrace(PTRACE_SEIZE): ESRCH"},
-		{ptraceGetFilter, unix.EINVAL, FilterFeature, "CONFIG_CHECKPOINT_RESTORE: ptrace(PTRACE_SECCOMP_GET_FILTER): EINVAL"},
+		{ptraceGetFilter, unix.EINVAL, FilterFeature, "CONFIG_CHECKPOINT_RESTORE, or the thread is under none any more: ptrace(PTRACE_SECCOMP_GET_FILTER): EINVAL"},
 		{ptraceGetFilter, unix.EIO, FilterFeature, "Linux 4.4"},
 		{ptraceGetFilter, unix.EACCES, FilterUserNamespace, "initial user namespace"},
 		{ptraceGetFilter, unix.EMEDIUMTYPE, FilterNotClassic, "no classic program"},
