@@ -39,7 +39,7 @@ func probeMeta(a names.Attempt) Meta {
 		ID: probePrefix + a.Name, Layer: layer, Severity: severity,
 		Title:   "the attempt to " + a.Does,
 		Meaning: "A child with the process's own credentials and filters tried to " + a.Does + ", and succeeded.",
-		Why:     a.Why, Fix: a.Remedy,
+		Why:     names.AttemptReason(a.Name), Fix: a.Remedy,
 	}
 }
 

@@ -30,7 +30,8 @@ func directoryDescriptors(out *results, a *audited, pol *policy.Policy) {
 	var by [report.Skipped][]*posture.Descriptor
 	all := a.Descriptors.Value
 	for i := range all {
-		if status := judgeDescriptor(&all[i]); status != report.Pass {
+		status := judgeDescriptor(&all[i])
+		if status != report.Pass && !repeated(by[status], &all[i]) {
 			by[status] = append(by[status], &all[i])
 		}
 	}
@@ -40,6 +41,17 @@ func directoryDescriptors(out *results, a *audited, pol *policy.Policy) {
 	}
 	addDescriptors(out, report.Gap, by[report.Gap])
 	addDescriptors(out, report.Unknown, by[report.Unknown])
+}
+
+// repeated says whether a descriptor is among those that a finding is made for:
+// where nobody can tell whether threads share one table, each shows it.
+func repeated(ds []*posture.Descriptor, d *posture.Descriptor) bool {
+	for _, other := range ds[:min(len(ds), maxDescriptors)] {
+		if other.FD == d.FD && other.Path == d.Path {
+			return true
+		}
+	}
+	return false
 }
 
 // judgeDescriptor passes what is known to be no directory, or to lie within the

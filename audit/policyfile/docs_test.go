@@ -65,7 +65,7 @@ func attemptTable() string {
 		if slices.Contains(defaults, a.Name) {
 			mark = "yes"
 		}
-		fmt.Fprintf(&b, "| `%s` | `probes.%s` | %s | %s | %s |\n", a.Name, a.Group, mark, a.Does, a.Why)
+		fmt.Fprintf(&b, "| `%s` | `probes.%s` | %s | %s | %s |\n", a.Name, a.Group, mark, a.Does, names.AttemptReason(a.Name))
 	}
 	return b.String()
 }

@@ -27,8 +27,6 @@ type Attempt struct {
 	Layer, Severity string
 	// Does completes the sentence "the process can …".
 	Does string
-	// Why says what an attacker gains.
-	Why string
 	// Remedy says how it is closed.
 	Remedy string
 }

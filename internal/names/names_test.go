@@ -94,7 +94,7 @@ func TestNearest(t *testing.T) {
 func TestAttempts(t *testing.T) {
 	seen := map[string]bool{}
 	for _, a := range Attempts() {
-		if seen[a.Name] || a.Name == "" || a.Does == "" || a.Why == "" || a.Remedy == "" {
+		if seen[a.Name] || a.Name == "" || a.Does == "" || AttemptReason(a.Name) == "" || a.Remedy == "" {
 			t.Errorf("attempt %q is there twice or lacks a word", a.Name)
 		}
 		seen[a.Name] = true
