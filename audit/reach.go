@@ -39,6 +39,9 @@ func observeReach(s *collect.Site, pol *policy.Policy) {
 			f.collect(s)
 		}
 	}
+	if pol.Filesystem.AsksAccess() {
+		s.Access(accessAsked(&pol.Filesystem))
+	}
 	// What takes longest comes last, and only where it decides something.
 	if checks.NeedsPrograms(s.Process, pol) {
 		s.Programs()
@@ -47,7 +50,12 @@ func observeReach(s *collect.Site, pol *policy.Policy) {
 
 // tryReach tries what of it only children of the calling thread can tell.
 func tryReach(ctx context.Context, c *config, p *posture.Process, filtered bool) {
-	if !c.policy.Landlock {
+	access := c.policy.Filesystem.AsksAccess() && c.probes
+	if access {
+		tryAccess(ctx, p, filtered, nil, nil)
+	}
+	// What a domain of the calling thread denies is not denied to others.
+	if !c.policy.Landlock && !(access && p.Threads.Value != 1) {
 		return
 	}
 	if !c.probes {

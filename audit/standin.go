@@ -51,7 +51,9 @@ func standIn(ctx context.Context, c *config, p *posture.Process, target *replica
 	case errors.Is(err, replica.ErrEnded):
 		return fmt.Errorf("process %d: %w", p.PID, collect.ErrEnded)
 	case err != nil:
-		s.doubt(0, "the process is not known to be as it was when the children took its place: "+named(err).Error())
+		why := "the process is not known to be as it was when the children took its place: " + named(err).Error()
+		s.doubt(0, why)
+		s.doubtAccess(why)
 	}
 	return nil
 }
@@ -102,6 +104,10 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 	peers, pids, errPeer := s.peers(class)
 	if len(peers) > 0 {
 		in.Peer = &peers[0]
+	}
+	s.access(ctx, class, &po)
+	if len(s.policy.Probes.Names()) == 0 {
+		return
 	}
 	s.execute(ctx, class, &in)
 	s.run(ctx, class, in)
@@ -234,6 +240,9 @@ func (s *standIns) execute(ctx context.Context, class *posture.Class, in *probes
 func (s *standIns) leave(class *posture.Class, why string) {
 	for _, name := range s.policy.Probes.Names() {
 		s.add(class, name, why)
+	}
+	if s.policy.Filesystem.AsksAccess() {
+		s.leaveAccess(why, slices.Clone(s.tids(class)))
 	}
 }
 

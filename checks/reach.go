@@ -7,7 +7,7 @@ import (
 
 // reachFamilies are the checks of what a process can reach, rather than who it
 // is. A program whose policy never asks for them links none.
-var reachFamilies = []family{openDescriptors, namespaces, rlimits, setuidPrograms, modules, abstractSockets}
+var reachFamilies = []family{openDescriptors, namespaces, rlimits, setuidPrograms, modules, abstractSockets, access}
 
 // reachIDs are the ids of those checks, in the order of the catalogue, with what
 // each weighs. A program that links none of them still says which they are.
@@ -21,7 +21,13 @@ var reachIDs = [...]struct {
 	{openNSID, report.Isolation, report.High},
 	{socketID, report.Network, report.High},
 	{writableID, report.Filesystem, report.High},
+	{nodeID, report.Filesystem, report.High},
+	{executableID, report.Filesystem, report.Medium},
+	{maskedID, report.Filesystem, report.High},
+	{readableID, report.Filesystem, report.Medium},
 	{setuidID, report.Filesystem, report.High},
+	{shellID, report.Filesystem, report.Low},
+	{writeID, report.Filesystem, report.Medium},
 	{idmapID, report.Isolation, report.High},
 	{rlimitID, report.Isolation, report.Low},
 	{lsmID, report.Isolation, report.Medium},

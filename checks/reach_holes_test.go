@@ -14,7 +14,7 @@ func namespaceOf(p *posture.Process, name string) *posture.Namespace {
 }
 
 // reachHoles are those of the checks of what a process can reach.
-var reachHoles = slices.Concat(namespaceHoles, openedHoles, limitHoles, moduleHoles, networkHoles)
+var reachHoles = slices.Concat(namespaceHoles, openedHoles, limitHoles, moduleHoles, networkHoles, accessHoles)
 
 var namespaceHoles = []hole{
 	{name: "the machine's network", change: func(p *posture.Process) { namespaceOf(p, "net").Initial.Value = true },
@@ -114,7 +114,7 @@ var moduleHoles = []hole{
 		want: want{"lsm selinux": gap}, says: "permissive"},
 	{name: "no Landlock domain", change: func(p *posture.Process) { p.MakeReach().Landlock.Value = 0 }, want: want{"lsm landlock": gap}, says: "no Landlock domain"},
 	{name: "Landlock not tried", change: func(p *posture.Process) { p.MakeReach().Landlock = posture.Fact[int]{} }, want: want{"lsm landlock": unknown}, says: "not collected"},
-	{name: "Landlock of one thread", threads: 2, ask: func(pol *policy.Policy) { pol.Landlock = true }, want: want{"lsm landlock": unknown}, says: "the other threads"},
+	{name: "Landlock of one thread", threads: 2, ask: func(pol *policy.Policy) { pol.Landlock, pol.Filesystem = true, policy.Filesystem{} }, want: want{"lsm landlock": unknown}, says: "the other threads"},
 }
 
 var networkHoles = []hole{

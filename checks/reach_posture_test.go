@@ -11,6 +11,7 @@ import (
 // askReach adds to a policy everything that can be asked of what a process can reach.
 func askReach(pol *policy.Policy) {
 	askOpened(&pol.Descriptors)
+	askAccess(&pol.Filesystem)
 	some := uint64(1024)
 	pol.Process.Rlimits = []policy.Rlimit{{Type: "RLIMIT_NOFILE", Soft: &some, Hard: &some}}
 	pol.Process.AppArmorProfile, pol.Process.SELinuxLabel, pol.Landlock = "service", "u:r:service_t:s0", true
@@ -21,6 +22,7 @@ func askReach(pol *policy.Policy) {
 // confineReach gives a process what passes all of that.
 func confineReach(p *posture.Process) {
 	confineOpened(p)
+	confineAccess(p)
 	p.MakeReach().Programs = fact(posture.ProgramWalk{Files: 100, Counts: fact(true, "ns/mnt", "counts")}, "/", "programs")
 	p.MakeReach().AbstractSockets = fact(posture.AbstractSockets{Own: 2}, "/proc/10/task/10/net/unix", "names")
 	p.MakeReach().Rlimits = fact([]posture.Limit{{Name: "RLIMIT_NOFILE", Soft: 1024, Hard: 1024}}, "/proc/10/task/10/limits", "limits")

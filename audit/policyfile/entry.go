@@ -44,6 +44,20 @@ func members[T any](at func(*policy.Policy) *[]T) *field[[]T] {
 	}
 }
 
+// bound is a list that bounds something where it is not nil: an empty one allows
+// nothing.
+func bound(at func(*policy.Policy) **[]string) *field[[]string] {
+	return &field[[]string]{
+		set: func(p *policy.Policy, v []string) { *at(p) = &v },
+		get: func(p *policy.Policy) ([]string, bool) {
+			if *at(p) == nil {
+				return nil, false
+			}
+			return **at(p), true
+		},
+	}
+}
+
 // demanded is a field that is true where the policy asks for the wanted value.
 func demanded(wanted bool, at func(*policy.Policy) *bool) *field[bool] {
 	return &field[bool]{

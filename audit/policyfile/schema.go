@@ -118,14 +118,14 @@ func filesystemKeys() key {
 				}
 			}, nil), nil, "Options that mounts must have, each {destination: PATH, options: [noexec, …]}.", "filesystem.mount"),
 		entry("propagation", word("", "private", "slave"), nil, "The loosest propagation allowed on any mount.", "filesystem.propagation"),
-		entry("readable", paths("[/usr]", true), nil, "Where it may read; paths below are included.", "filesystem.readable"),
-		entry("writable", paths("[/tmp]", true), nil, "Where it may write; paths below are included.", "filesystem.writable"),
-		entry("executable", paths("[/usr/bin]", true), nil, "Where it may execute what it can write.", "filesystem.executable"),
-		entry("maskedPaths", paths("[/proc/kcore]", false), nil, "Paths that must be masked.", "filesystem.masked"),
-		entry("readonlyPaths", paths("[/proc/sys]", false), nil, "Paths that must lie on a read-only mount.", "filesystem.masked"),
-		entry("devices", boolean(true), nil, "False asks for no device nodes beyond OCI's default ones.", "filesystem.device"),
+		entry("readable", paths("[/usr]", true), bound(func(p *policy.Policy) **[]string { return &p.Filesystem.Readable }), "Where it may read and list directories; paths below are included, and so is to list what leads there.", "filesystem.readable"),
+		entry("writable", paths("[/tmp]", true), bound(func(p *policy.Policy) **[]string { return &p.Filesystem.Writable }), "Where it may write; paths below are included.", "filesystem.writable"),
+		entry("executable", paths("[/usr/bin]", true), bound(func(p *policy.Policy) **[]string { return &p.Filesystem.Executable }), "Where it may execute what it can write.", "filesystem.executable"),
+		entry("maskedPaths", paths("[/proc/kcore]", false), namesField(func(p *policy.Policy) *[]string { return &p.Filesystem.MaskedPaths }), "Paths that must show nothing, where they exist.", "filesystem.masked"),
+		entry("readonlyPaths", paths("[/proc/sys]", false), namesField(func(p *policy.Policy) *[]string { return &p.Filesystem.ReadonlyPaths }), "Paths that must lie on a read-only mount, where they exist.", "filesystem.masked"),
+		entry("devices", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.NoDevices }), "False asks for no device nodes that it may open beyond OCI's default ones.", "filesystem.device"),
 		entry("setuidFiles", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.NoSetuidFiles }), "False asks for no setuid, setgid or file-capability program that gives the process what it does not have.", "filesystem.setuid"),
-		entry("shell", boolean(true), nil, "False asks for no shell and no package manager.", "filesystem.shell"),
+		entry("shell", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.NoShell }), "False asks for no shell and no package manager.", "filesystem.shell"),
 	)
 }
 

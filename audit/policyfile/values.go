@@ -222,6 +222,13 @@ func readPath(d *decoder, n node, path string) (string, bool) {
 func paths(demand string, emptyAsks bool) reader[[]string] {
 	r := listOf("absolute path", readPath)
 	r.demand = demand
+	r.format = func(l []string) string {
+		words := make([]string, len(l))
+		for i := range l {
+			words[i] = quoteYAML(l[i])
+		}
+		return "[" + strings.Join(words, ", ") + "]"
+	}
 	if !emptyAsks {
 		r.quiet, r.asks = "[]", func(l []string) bool { return len(l) > 0 }
 	}

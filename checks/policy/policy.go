@@ -142,6 +142,26 @@ type Filesystem struct {
 	// NoSetuidFiles asks that no set-user-ID or set-group-ID program, and none
 	// with file capabilities, gives the process what it does not have.
 	NoSetuidFiles bool `json:"noSetuidFiles,omitempty"`
+	// Readable, Writable and Executable are upper bounds, by path prefix, on
+	// where it can read, write, and execute what it wrote. Nil asks nothing, an
+	// empty list allows nothing.
+	Readable   *[]string `json:"readable,omitempty"`
+	Writable   *[]string `json:"writable,omitempty"`
+	Executable *[]string `json:"executable,omitempty"`
+	// MaskedPaths are paths that must show nothing, where they exist.
+	MaskedPaths []string `json:"maskedPaths,omitempty"`
+	// ReadonlyPaths are paths that must lie on a read-only mount, where they exist.
+	ReadonlyPaths []string `json:"readonlyPaths,omitempty"`
+	// NoDevices asks for no device node that it may open but OCI's default ones.
+	NoDevices bool `json:"noDevices,omitempty"`
+	// NoShell asks for no shell and no package manager that it may execute.
+	NoShell bool `json:"noShell,omitempty"`
+}
+
+// AsksAccess says whether the policy asks what of the file system can be read,
+// written, executed or opened.
+func (f *Filesystem) AsksAccess() bool {
+	return f.Readable != nil || f.Writable != nil || f.Executable != nil || len(f.MaskedPaths) > 0 || len(f.ReadonlyPaths) > 0 || f.NoDevices || f.NoShell
 }
 
 // Root is about the root directory.

@@ -26,6 +26,8 @@ type Reach struct {
 	Landlock Fact[int]
 	// OpenFiles are the open descriptors, with what each is of.
 	OpenFiles OpenFiles
+	// Access is what of the file system is in reach.
+	Access Fact[Access]
 }
 
 // Reach returns what is known of that.

@@ -29,7 +29,7 @@ func (w *walker) single(d *directory) {
 	base := path.Base(d.path)
 	d.path = path.Dir(d.path)
 	w.out.Files++
-	w.file(d, base)
+	w.entry(d, base, kernel.EntryUnknown)
 }
 
 // file looks at one file of a directory. It is true for what turns out to be a

@@ -31,6 +31,8 @@ type walker struct {
 	// own is true where what bars our way bars the whole process's.
 	own bool
 	out posture.ProgramWalk
+	// visit, where it is not nil, is looked for instead of programs.
+	visit *visit
 	// failed says why nothing was walked.
 	failed error
 	// served are the types of file systems that somebody answers for, by mount
@@ -56,8 +58,11 @@ func (w *walker) run() {
 		return
 	}
 	shared := w.plan()
+	if w.visit != nil {
+		w.begin()
+	}
 	for i := range w.mounts {
-		if m := &w.mounts[i]; isWalked(m.Type) != made && !w.stopped {
+		if m := &w.mounts[i]; w.visit != nil || isWalked(m.Type) != made && !w.stopped {
 			w.mount(m, shared[devOf(m)] > 1)
 		}
 	}
@@ -109,7 +114,13 @@ func idle(m *posture.Mount) string {
 
 // mount walks one mount, where the mount point leads to it.
 func (w *walker) mount(m *posture.Mount, shared bool) {
-	if why := idle(m); why != "" {
+	var uses posture.Use
+	if w.visit != nil {
+		if uses = w.visit.left(m); uses == 0 {
+			return
+		}
+		w.visit.uses = uses
+	} else if why := idle(m); why != "" {
 		w.out.Idle = append(w.out.Idle, posture.Left{Place: m.Point, Why: why})
 		return
 	}
@@ -130,7 +141,10 @@ func (w *walker) mount(m *posture.Mount, shared bool) {
 	defer kernel.Close(at.fd)
 	m.Reachable.Value = true
 	m.Reachable.Know("openat2(2)", "")
-	d := directory{fd: -1, path: m.Point, mount: m, through: through, shared: shared && !m.Has("idmapped")}
+	if w.visit != nil && !w.visit.passable(through) {
+		return
+	}
+	d := directory{fd: -1, path: m.Point, mount: m, through: through, shared: shared && !m.Has("idmapped"), uses: uses}
 	if !at.inode.IsDir() {
 		w.single(&d)
 		return
@@ -226,6 +240,8 @@ type directory struct {
 	depth   int
 	// shared is true where the file system may be walked by another mount too.
 	shared bool
+	// uses are those that a visit looks at it for.
+	uses posture.Use
 }
 
 func (d *directory) within(name string) string {
@@ -238,18 +254,28 @@ func (d *directory) within(name string) string {
 // directory walks one, and closes it.
 func (w *walker) directory(d *directory, st *kernel.Inode) {
 	defer kernel.Close(d.fd)
-	if w.was(d, st) {
+	switch {
+	case w.visit != nil:
+		if !w.enterDirectory(d, st) {
+			return
+		}
+	case w.was(d, st):
 		return
+	default:
+		d.through = w.narrow(d.through, d.fd, st)
 	}
-	d.through = w.narrow(d.through, d.fd, st)
 	var below []string
 	err := w.c.Entries(d.fd, w.room, d.path, func(name []byte, kind byte) bool {
 		if !w.goOn(d.path) {
 			return false
 		}
 		switch kind {
+		case kernel.EntryCharacter, kernel.EntryBlock:
+			if w.visit != nil {
+				w.visitFile(d, string(name), kind)
+			}
 		case kernel.EntryRegular, kernel.EntryUnknown:
-			if w.file(d, string(name)) {
+			if w.entry(d, string(name), kind) {
 				below = append(below, string(name))
 			}
 		case kernel.EntryDirectory:
@@ -258,6 +284,9 @@ func (w *walker) directory(d *directory, st *kernel.Inode) {
 		return true
 	})
 	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		if w.visit != nil {
+			w.visit.uses = d.uses
+		}
 		w.leave(d.path, err.Error())
 	}
 	for _, name := range below {
@@ -266,6 +295,15 @@ func (w *walker) directory(d *directory, st *kernel.Inode) {
 		}
 		w.enter(d, name)
 	}
+}
+
+// entry looks at one of a directory's. It is true for what turns out to be a
+// directory.
+func (w *walker) entry(d *directory, name string, kind byte) (isDir bool) {
+	if w.visit != nil {
+		return w.visitFile(d, name, kind)
+	}
+	return w.file(d, name)
 }
 
 // was says that a directory was walked already, by a way that everyone may go.
@@ -308,6 +346,11 @@ func (w *walker) goOn(path string) bool {
 // enter walks the directory name below d, but not over a mount.
 func (w *walker) enter(d *directory, name string) {
 	path := d.within(name)
+	if w.visit != nil {
+		if w.visit.uses = w.visit.outside(path, d.uses&^w.visit.full); w.visit.uses == 0 {
+			return
+		}
+	}
 	if d.depth+1 > maxDepth {
 		w.leave(path, "too deep for one walk")
 		return
@@ -326,7 +369,7 @@ func (w *walker) enter(d *directory, name string) {
 		w.leave(path, err.Error())
 		return
 	}
-	w.directory(&directory{fd: fd, path: path, mount: d.mount, through: d.through, depth: d.depth + 1, shared: d.shared}, &st)
+	w.directory(&directory{fd: fd, path: path, mount: d.mount, through: d.through, depth: d.depth + 1, shared: d.shared, uses: d.uses}, &st)
 }
 
 // vanished: gone, or another kind of file now.
@@ -367,6 +410,14 @@ func (w *walker) barred(path string, err error, searchable bool) {
 
 // leave notes what was not seen, up to a bound.
 func (w *walker) leave(path, why string) {
+	if w.visit != nil {
+		if len(w.visit.out.Unseen) < maxLeft {
+			w.visit.out.Unseen = append(w.visit.out.Unseen, posture.Unseen{Left: posture.Left{Place: path, Why: why}, Uses: w.visit.uses})
+		} else {
+			w.visit.out.More |= w.visit.uses
+		}
+		return
+	}
 	if len(w.out.Unseen) < maxLeft {
 		w.out.Unseen = append(w.out.Unseen, posture.Left{Place: path, Why: why})
 	}

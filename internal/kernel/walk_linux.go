@@ -28,17 +28,29 @@ type Inode struct {
 	// UID and GID are its owner and group as the caller's user namespace sees
 	// them, through the mount's own map of ids where it has one.
 	UID, GID uint32
+	// Major and Minor tell which device a device node is for.
+	Major, Minor uint32
 }
 
 // OpenInRoot opens a path as a process would whose root directory is open at
 // root, by openat2(2), Linux 5.6. A symbolic link on the way is ELOOP.
 func (c *Calls) OpenInRoot(root int, path string, flags int, under string) (int, error) {
+	return c.openInRoot(root, path, flags, unix.RESOLVE_NO_SYMLINKS, under)
+}
+
+// FollowInRoot is OpenInRoot that follows symbolic links, as far as they do not
+// lead through a process's directory in /proc: those are ELOOP.
+func (c *Calls) FollowInRoot(root int, path string, flags int, under string) (int, error) {
+	return c.openInRoot(root, path, flags, 0, under)
+}
+
+func (c *Calls) openInRoot(root int, path string, flags int, resolve uint64, under string) (int, error) {
 	if err := c.gate(callOpenat2); err != nil {
 		return -1, err
 	}
 	how := unix.OpenHow{
 		Flags:   uint64(flags | unix.O_CLOEXEC),
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_SYMLINKS,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS | resolve,
 	}
 	var room pathRoom
 	p := room.terminated(path)
@@ -69,7 +81,7 @@ func (c *Calls) Inode(dir int, name, under string) (Inode, error) {
 	if err := c.settle(callStatx, Within(under, name), errno, x.Mask&always == always); err != nil {
 		return Inode{}, err
 	}
-	return Inode{fromStatx(&x), x.Uid, x.Gid}, nil
+	return Inode{fromStatx(&x), x.Uid, x.Gid, x.Rdev_major, x.Rdev_minor}, nil
 }
 
 // Types of directory entries: readdir(3).
@@ -77,6 +89,8 @@ const (
 	EntryUnknown   = unix.DT_UNKNOWN
 	EntryDirectory = unix.DT_DIR
 	EntryRegular   = unix.DT_REG
+	EntryCharacter = unix.DT_CHR
+	EntryBlock     = unix.DT_BLK
 )
 
 // Entries calls each for the entries of the directory open at fd, from its
