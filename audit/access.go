@@ -71,7 +71,9 @@ func (s *standIns) access(ctx context.Context, class *posture.Class, po *child.P
 	if !s.policy.Filesystem.AsksAccess() {
 		return
 	}
-	taken := tryAccess(ctx, s.p, len(po.Filters) > 0, po, slices.Clone(s.tids(class)))
+	own := *po
+	own.Program = child.NewReplica
+	taken := tryAccess(ctx, s.p, len(po.Filters) > 0, &own, slices.Clone(s.tids(class)))
 	if differs := s.target.Differs(taken, class); differs != "" {
 		s.leaveAccess("the child that was to stand in for it differs from it: "+differs, s.tids(class))
 	}

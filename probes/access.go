@@ -36,7 +36,7 @@ const (
 )
 
 // Access tries places of the file system in children of the calling thread, or in
-// replicas of replica where that is not nil, and returns what became of each.
+// replicas of replica where that is not nil, made by its Program, and returns what became of each.
 // Nothing is made that has a name, nothing is written, and of what is read not a
 // byte is kept. filtered says that a filter may act on the children. The error
 // says why some were not tried. Linux 3.11; no privilege is needed.
@@ -57,7 +57,9 @@ func Access(ctx context.Context, places []posture.Place, filtered bool, replica 
 			next++
 		}
 		err = t.run(ctx, out[from:next], places[from:next])
-		taken = t.prog.Replica()
+		if replica != nil {
+			taken = t.prog.Replica()
+		}
 		if err = errors.Join(err, t.prog.Close()); err != nil {
 			return out, taken, err
 		}
@@ -93,7 +95,7 @@ func newTries(filtered bool, replica *child.Posture) (*tries, error) {
 	if replica == nil {
 		t.prog, err = child.New()
 	} else {
-		t.prog, err = child.NewReplica(*replica)
+		t.prog, err = replica.Program(*replica)
 	}
 	if err != nil {
 		return nil, err
