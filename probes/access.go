@@ -77,8 +77,8 @@ type tries struct {
 	alone    bool // the calling thread's own posture
 	// reach and reachAccess have a bad address.
 	reach, reachAccess child.Step
-	list     []placeTry
-	data     int
+	list               []placeTry
+	data               int
 }
 
 // placeTry is one place's calls. Steps that it does not have are 0, which is a step of
