@@ -68,4 +68,3 @@ func (w *walker) narrow(through []posture.Permission, fd int, st *kernel.Inode) 
 	}
 	return append(through[:len(through):len(through)], w.permission(fd, ".", st))
 }
-
