@@ -134,11 +134,7 @@ func configure(opts []Option) (*config, error) {
 		return c, fmt.Errorf("audit: %w", err)
 	}
 	if c.policy == nil {
-		p, ok := policy.Builtin("confined")
-		if !ok {
-			return c, errors.New("audit: no built-in policy \"confined\"")
-		}
-		c.policy = p
+		c.policy = policy.Default()
 	}
 	return c, nil
 }

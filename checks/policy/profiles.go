@@ -17,8 +17,12 @@ func (p Profile) Policy() *Policy {
 }
 
 var profiles = []Profile{
+	{"compose-hardened", "docker-hardened, and limits on memory, processor time, processes and descriptors", composeHardened},
 	{"confined", "what any service can reach without a container; the default", confined},
+	{"docker-hardened", "a container of the hardening flags of docker run, as they are: its user may be 0", dockerHardened},
+	{"jail", "namespaces, one id, a root of its own and no capability, not even inside", jail},
 	{"privdrop", "a root of its own or a chroot, non-root ids, nothing else", privdrop},
+	{"web-service", "non-root, no more than a low port, a filter without execve, nothing to write to and execute", webService},
 }
 
 // Profiles returns the built-in profiles that are complete, by name.
@@ -33,6 +37,10 @@ func Builtin(name string) (*Policy, bool) {
 	}
 	return nil, false
 }
+
+// Default returns a new copy of the profile confined. A program that needs no
+// other profile links no other through it.
+func Default() *Policy { return Profile{Name: "confined", make: confined}.Policy() }
 
 func none() *CapSet { return new(CapSet) }
 
@@ -61,6 +69,11 @@ func privdrop() *Policy {
 		Process:    Process{User: nonrootUser(), UniformThreads: true},
 		Filesystem: Filesystem{Root: Root{NotHost: true}},
 	}
+}
+
+// without returns the attempts that are not among those left out.
+func without(attempts []string, left ...string) []string {
+	return slices.DeleteFunc(attempts, func(name string) bool { return slices.Contains(left, name) })
 }
 
 // DefaultReescalation is what `probes.reescalation: true` stands for.
