@@ -61,6 +61,7 @@ func succeededFrom(list []posture.Attempt) bool {
 
 // beyondSelf makes those of the own process.
 func beyondSelf(ctx context.Context, c *config, p *posture.Process, deny map[string]string) {
+	networkSelf(ctx, c, p)
 	asked := beyondOf(c.policy)
 	if len(asked) == 0 {
 		return

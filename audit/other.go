@@ -21,7 +21,7 @@ const maxScanned = 4
 // calls it links none of this.
 func observeOther(ctx context.Context, c *config, o collect.Options) (*posture.Process, error) {
 	asked := c.policy.Seccomp.AsksFilter() || auditopt.From(ctx).Filters
-	tries := c.probes && (len(c.policy.Probes.Names()) > 0 || c.policy.Filesystem.AsksAccess())
+	tries := c.probes && (len(attemptsOf(c.policy)) > 0 || c.policy.Filesystem.AsksAccess())
 	var target *replica.Target
 	var errOpen error
 	if tries {

@@ -19,8 +19,13 @@ var reachFacts = [...]struct {
 	{func(p *policy.Policy) bool {
 		d := p.Descriptors
 		d.NoneOutsideRoot = false
-		return d != policy.Descriptors{}
+		n := &p.Network
+		return d != policy.Descriptors{} || n.NoEgress || n.NoRaw || n.Listen != nil
 	}, (*collect.Site).OpenFiles},
+	{func(p *policy.Policy) bool { return p.Network.NoEgress || p.Network.Listen != nil }, func(s *collect.Site) {
+		s.Networks()
+		s.InetSockets()
+	}},
 	{func(p *policy.Policy) bool {
 		return len(p.Namespaces.Private) > 0 || p.Namespaces.IDMap != policy.IDMap{}
 	}, (*collect.Site).Namespaces},

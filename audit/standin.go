@@ -126,6 +126,7 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 	s.forget(begin, on)
 	in.Peer = nil
 	s.beyond(ctx, class, in)
+	s.network(ctx, class, in)
 	if errPeer == nil {
 		return
 	}
@@ -238,7 +239,7 @@ func (s *standIns) execute(ctx context.Context, class *posture.Class, in *probes
 
 // leave says of every attempt why it was not made for a class.
 func (s *standIns) leave(class *posture.Class, why string) {
-	for _, name := range s.policy.Probes.Names() {
+	for _, name := range attemptsOf(s.policy) {
 		s.add(class, name, why)
 	}
 	if s.policy.Filesystem.AsksAccess() {

@@ -23,8 +23,8 @@ func (s *standIns) strict(class *posture.Class) bool {
 		return true
 	}
 	seen := posture.Evidence{Source: class.SeccompMode.Source, Value: class.SeccompMode.Raw}
-	for _, name := range s.policy.Probes.Names() {
-		if _, found := names.NeedOf(name); !found {
+	for _, name := range attemptsOf(s.policy) {
+		if _, found := names.NeedOf(name); !found && !names.IsNetworkAttempt(name) {
 			s.add(class, name, "in strict mode nothing can be tried")
 			continue
 		}

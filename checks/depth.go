@@ -22,7 +22,9 @@ func Depths(p *posture.Process) []report.Depth {
 	}
 	var tried []string
 	for i := range p.Attempts {
-		tried = append(tried, p.Attempts[i].Name)
+		if name := p.Attempts[i].Name; !names.IsNetworkAttempt(name) {
+			tried = append(tried, name)
+		}
 	}
 	slices.Sort(tried)
 	c := newDepthCase(view(p))

@@ -228,7 +228,7 @@ var holes = []hole{
 			pol.Process.Capabilities.Effective, pol.Process.Capabilities.Permitted = &c, &c
 		}, want: want{}},
 	{name: "permitted unreadable", change: file(func(t *posture.Thread) { t.Caps.Permitted = unreadable[posture.CapSet]() }),
-		want: alone(want{"capabilities.permitted": unknown, "capabilities.exec": unknown})},
+		want: alone(want{"capabilities.permitted": unknown, "capabilities.exec": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown})},
 	{name: "ambient absent", change: file(func(t *posture.Thread) { t.Caps.Ambient = absent[posture.CapSet]() }),
 		want: alone(want{"capabilities.ambient": unknown, "capabilities.exec": unknown})},
 
@@ -269,11 +269,11 @@ var holes = []hole{
 		apart(p, 11)
 	}, want: want{"threads.uniform": gap}, says: "Groups", tids: []int{11}},
 	{name: "one thread unreadable", threads: 2, change: one(func(t *posture.Thread) { t.Caps.Permitted = unreadable[posture.CapSet]() }),
-		want: want{"capabilities.permitted": unknown, "capabilities.exec": unknown, "threads.uniform": unknown}, tids: []int{11}},
+		ask: noRaw, want: want{"capabilities.permitted": unknown, "capabilities.exec": unknown, "threads.uniform": unknown}, tids: []int{11}},
 	{name: "a gap outweighs what is unknown elsewhere", threads: 3, change: func(p *posture.Process) {
 		apart(p, 11).Caps.Permitted = unreadable[posture.CapSet]()
 		apart(p, 12).Caps.Permitted.Value = capSysAdmin
-	}, want: want{"capabilities.permitted": gap, "capabilities.exec": unknown, "threads.uniform": gap}},
+	}, ask: noRaw, want: want{"capabilities.permitted": gap, "capabilities.exec": unknown, "threads.uniform": gap}},
 	{name: "ids that differ outside only", threads: 2, change: one(uid(func(i *posture.IDs) { i.Real.Outside = 5 })), want: want{"threads.uniform": gap}, tids: []int{11}},
 	{name: "groups in another order", threads: 2, change: one(func(t *posture.Thread) { t.Groups.Value = []posture.ID{mapped(44), mapped(1000), mapped(44)} }), want: want{}},
 	{name: "filters not counted, seccomp disabled", threads: 2, change: func(p *posture.Process) {
@@ -427,11 +427,13 @@ var holes = []hole{
 		ask: func(pol *policy.Policy) { noBounds(pol); unasked(pol) },
 		want: want{"identity.uid": unknown, "identity.gid": unknown, "identity.groups": unknown, "capabilities.effective": unknown, "capabilities.permitted": unknown,
 			"capabilities.inheritable": unknown, "capabilities.ambient": unknown, "privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown,
+			"network.egress": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown,
 			"capabilities.bounding": report.Skipped, "capabilities.exec": report.Skipped}},
 	{name: "fewer threads read than there are", threads: 2, change: func(p *posture.Process) { p.Threads.Value = 3 },
 		want: closedFilters(want{"identity.uid": unknown, "identity.gid": unknown, "identity.groups": unknown, "capabilities.effective": unknown, "capabilities.permitted": unknown,
 			"capabilities.inheritable": unknown, "capabilities.ambient": unknown, "capabilities.bounding": unknown, "capabilities.exec": unknown,
-			"privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown})},
+			"privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown,
+			"network.egress": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown})},
 	{name: "the calling thread alone, by system calls", change: func(p *posture.Process) {
 		p.Classes, p.Threads = nil, unreadable[int]()
 		p.Kernel[0].Caps.Permitted.Value = capSysAdmin

@@ -7,7 +7,7 @@ import (
 
 // reachFamilies are the checks of what a process can reach, rather than who it
 // is. A program whose policy never asks for them links none.
-var reachFamilies = []family{openDescriptors, namespaces, rlimits, setuidPrograms, modules, abstractSockets, access}
+var reachFamilies = []family{openDescriptors, namespaces, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets}
 
 // reachIDs are the ids of those checks, in the order of the catalogue, with what
 // each weighs. A program that links none of them still says which they are.
@@ -33,6 +33,9 @@ var reachIDs = [...]struct {
 	{lsmID, report.Isolation, report.Medium},
 	{namespaceID, report.Isolation, report.Medium},
 	{abstractID, report.Network, report.Medium},
+	{egressID, report.Network, report.Medium},
+	{listenID, report.Network, report.Medium},
+	{rawID, report.Network, report.High},
 }
 
 // reach runs all of them.

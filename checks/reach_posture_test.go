@@ -16,6 +16,7 @@ func askReach(pol *policy.Policy) {
 	pol.Process.Rlimits = []policy.Rlimit{{Type: "RLIMIT_NOFILE", Soft: &some, Hard: &some}}
 	pol.Process.AppArmorProfile, pol.Process.SELinuxLabel, pol.Landlock = "service", "u:r:service_t:s0", true
 	pol.Network.NoAbstract = true
+	askNetwork(&pol.Network)
 	pol.Namespaces = policy.Namespaces{Private: names.NamespaceNames(), IDMap: policy.IDMap{Size: 1, NotHostRoot: true}}
 }
 
@@ -23,6 +24,7 @@ func askReach(pol *policy.Policy) {
 func confineReach(p *posture.Process) {
 	confineOpened(p)
 	confineAccess(p)
+	confineNetwork(p)
 	p.MakeReach().Programs = fact(posture.ProgramWalk{Files: 100, Counts: fact(true, "ns/mnt", "counts")}, "/", "programs")
 	p.MakeReach().AbstractSockets = fact(posture.AbstractSockets{Own: 2}, "/proc/10/task/10/net/unix", "names")
 	p.MakeReach().Rlimits = fact([]posture.Limit{{Name: "RLIMIT_NOFILE", Soft: 1024, Hard: 1024}}, "/proc/10/task/10/limits", "limits")

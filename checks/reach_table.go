@@ -130,6 +130,27 @@ var catalogReach = []Meta{
 		"No file permission guards an abstract name: whoever shares the network namespace may connect, and container runtimes, session buses and X servers have listened on some.",
 		"give it a network namespace of its own: docker: --network none or a bridge, not host; kubernetes: hostNetwork: false; systemd: PrivateNetwork=yes; podman: --network none; bubblewrap: --unshare-net; Go: SysProcAttr.Cloneflags with CLONE_NEWNET, or LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET on every thread",
 	},
+	{
+		egressID, report.Network, report.Medium,
+		"a route out",
+		"An interface other than the loopback one is up in a network namespace that a thread is in, and the process can make a socket of IPv4 or IPv6, or has one open. That is tried with a UDP socket that is connected to an address of TEST-NET-3 and sends nothing; IPv6 is read from the tables. Where no other interface is up nothing leads out, whatever routes there are. Packet filters, traffic control and network policies cannot be seen without privileges, and may drop what is sent. A filter that denies sockets counts where it closes the other ABIs and io_uring too. An open socket that no table of the namespace lists may be of another one: that is unknown.",
+		"A process that can send takes secrets out, fetches what it lacks, and reaches the services and the metadata of the machine's own network.",
+		"give it a network namespace of its own without interfaces: docker: --network none, or an internal network; podman: --network none; kubernetes: a NetworkPolicy that denies egress, which this cannot see; systemd: PrivateNetwork=yes, or RestrictAddressFamilies=AF_UNIX; Go: SysProcAttr.Cloneflags with CLONE_NEWNET; bubblewrap: --unshare-net",
+	},
+	{
+		listenID, report.Network, report.Medium,
+		"ports that it listens on",
+		"The process holds a socket of TCP that takes connections, or one of UDP that is bound and not connected, on a port that the policy does not name, on any address. Sockets that it holds and that no table lists, as one that is not bound or of another network namespace, are unknown. What it may listen on later is not looked at.",
+		"Each port is a way in: debug servers, metrics and administration are found by whoever scans.",
+		"close it, or listen on a UNIX socket; Go: net.Listen with one address, no net/http/pprof on the port of the service; docker: publish only the ports that are needed, which leaves the others open to other containers; kubernetes: containerPort documents and does not close, a NetworkPolicy does; systemd: SocketBindDeny=any with SocketBindAllow=tcp:443",
+	},
+	{
+		rawID, report.Network, report.High,
+		"raw and packet sockets",
+		"The process could make a raw or a packet socket, which a child of it, or one that stood in for it, tried and closed again; or it has CAP_NET_RAW permitted and could put it in force; or one is open. Where nothing but a filter stops it, the other ABIs and io_uring are tried too.",
+		"Raw and packet sockets read all traffic of the network namespace and forge packets of other hosts.",
+		"docker: --cap-drop NET_RAW; kubernetes: capabilities.drop: [NET_RAW]; systemd: CapabilityBoundingSet= without CAP_NET_RAW, RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX; Go: drop CAP_NET_RAW from all sets before serving; echo requests need none with net.ListenPacket and udp4",
+	},
 }
 
 // weighAll is weigh for both catalogues and all attempts.

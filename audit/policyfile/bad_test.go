@@ -154,7 +154,7 @@ var badFiles = []struct{ name, text, want string }{
 	{"relative path", one("filesystem: {writable: [tmp]}"), `3:25: filesystem.writable[0]: an absolute path is wanted, not "tmp"`},
 	{"path upwards", one("filesystem: {writable: [/tmp/../etc]}"), `3:25: filesystem.writable[0]: a path without empty, . and .. elements is wanted, not "/tmp/../etc"`},
 	{"port", one("network: {listen: [0]}"), "3:20: network.listen[0]: 0 is not between 1 and 65535"},
-	{"no listening", one("network: {listen: []}"), "3:19: network.listen: there is no check for this key yet in this version"},
+	{"a word for no port", one("network: {listen: none}"), "3:19: network.listen: a list is wanted, not \"none\""},
 	{"depth", one("probes: {minimumDepth: 9}"), "3:24: probes.minimumDepth: 9 is not between 1 and 7"},
 	{"namespace", one("namespaces: {user: own}"), `3:20: namespaces.user: private or any is wanted, not "own"`},
 	{"memory", one("resources: {memory: {limit: 256m}}"), `3:29: resources.memory.limit: a whole number is wanted, not "256m"`},

@@ -2,6 +2,8 @@ package policyfile
 
 import (
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/internal/names"
@@ -162,13 +164,39 @@ func networkKeys() key {
 		return readNumber(d, n, path, "a port", 1, math.MaxUint16)
 	})
 	ports.demand = "[443]"
+	ports.format = func(list []uint64) string {
+		words := make([]string, len(list))
+		for i, n := range list {
+			words[i] = strconv.FormatUint(n, 10)
+		}
+		return "[" + strings.Join(words, ", ") + "]"
+	}
 	return group("network", "What it can reach and be reached by.",
-		entry("egress", boolean(true), nil, "False asks for no route out.", "network.egress"),
-		entry("listen", ports, nil, "Ports that it may listen on.", "network.listen"),
-		entry("raw", boolean(true), nil, "False asks that raw and packet sockets cannot be made.", "network.raw"),
+		entry("egress", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Network.NoEgress }), "False asks for no route out.", "network.egress"),
+		entry("listen", ports, portsField, "Ports that it may listen on; an empty list allows none.", "network.listen"),
+		entry("raw", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Network.NoRaw }), "False asks that raw and packet sockets cannot be made.", "network.raw"),
 		entry("abstract", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Network.NoAbstract }), "False asks that no abstract socket of others is in reach: unix(7).", "network.abstract"),
 		entry("controlSockets", boolean(true), nil, "False asks that no socket of a container runtime or the like is in reach.", "network.control-socket"),
 	)
+}
+
+var portsField = &field[[]uint64]{
+	set: func(p *policy.Policy, v []uint64) {
+		ports := make([]uint16, len(v))
+		for i, n := range v {
+			ports[i] = uint16(n)
+		}
+		p.Network.Listen = &ports
+	},
+	get: func(p *policy.Policy) (v []uint64, asked bool) {
+		if p.Network.Listen == nil {
+			return nil, false
+		}
+		for _, n := range *p.Network.Listen {
+			v = append(v, uint64(n))
+		}
+		return v, true
+	},
 }
 
 func memoryKeys() key {

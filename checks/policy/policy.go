@@ -215,6 +215,15 @@ type IDMap struct {
 type Network struct {
 	// NoAbstract asks that no abstract socket of others can be reached: unix(7).
 	NoAbstract bool `json:"noAbstract,omitempty"`
+	// NoEgress asks for no route out.
+	NoEgress bool `json:"noEgress,omitempty"`
+	// Listen, where it is not nil, are the only ports that it may listen on.
+	Listen *[]uint16 `json:"listen,omitempty"`
+	// NoRaw asks that raw and packet sockets cannot be made: raw(7), packet(7).
+	NoRaw bool `json:"noRaw,omitempty"`
+	// NoControlSockets asks that no socket is in reach by which others take
+	// orders: of container runtimes, systemd, D-Bus and the like.
+	NoControlSockets bool `json:"noControlSockets,omitempty"`
 }
 
 // Probes names the attempts that must fail, by their names without "probe.".

@@ -1,5 +1,10 @@
 package posture
 
+import (
+	"strconv"
+	"strings"
+)
+
 // OpenFiles are the open descriptors of a process, in every table that its
 // threads have. Those that do not share one (CLONE_FILES of clone(2)) have
 // tables of their own.
@@ -68,4 +73,14 @@ type OpenFlags struct {
 	// O_PATH.
 	Write, Path bool
 	CloseOnExec bool
+}
+
+// SocketInode returns the number of a socket, by which /proc/net lists it.
+func (f *OpenFile) SocketInode() (inode uint64, is bool) {
+	const before, after = "socket:[", "]"
+	if kind, known := f.Kind.Get(); !known || kind != FileSocket || !strings.HasPrefix(f.Path, before) || !strings.HasSuffix(f.Path, after) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(f.Path[len(before):len(f.Path)-len(after)], 10, 64)
+	return n, err == nil
 }

@@ -24,6 +24,10 @@ type Reach struct {
 	// Landlock is how many Landlock domains the calling thread is in: landlock(7),
 	// Linux 5.13. Only a child of that thread can tell.
 	Landlock Fact[int]
+	// Networks are the network namespaces that the threads are in.
+	Networks Fact[[]Network]
+	// InetSockets are those of the open sockets that a namespace lists.
+	InetSockets Fact[[]InetSocket]
 	// OpenFiles are the open descriptors, with what each is of.
 	OpenFiles OpenFiles
 	// Access is what of the file system is in reach.

@@ -19,6 +19,12 @@ func (s *Site) Access(AccessAsked) {}
 // AbstractSockets does nothing.
 func (s *Site) AbstractSockets() {}
 
+// ControlSockets does nothing.
+func (s *Site) ControlSockets() {}
+
+// InetSockets does nothing.
+func (s *Site) InetSockets() {}
+
 // Labels does nothing.
 func (s *Site) Labels() {}
 
@@ -27,6 +33,9 @@ func (s *Site) Mounts() {}
 
 // Namespaces does nothing.
 func (s *Site) Namespaces() {}
+
+// Networks does nothing.
+func (s *Site) Networks() {}
 
 // OpenFiles does nothing.
 func (s *Site) OpenFiles() {}

@@ -35,7 +35,7 @@ var controls = [...]control{
 	{controller: "devices", says: "device rules", attempts: []string{}, acts: deviceRules},
 	{says: "device rules", attempts: []string{}, programs: []uint32{kernel.CgroupDevice}},
 	{controller: "pids", says: "a limit on processes", attempts: []string{"userns-clone", "userns-clone3"}, acts: pidsFull, named: pidsLimit},
-	{says: "a program that decides on sockets", attempts: []string{"raw-socket", "low-port"}, programs: []uint32{kernel.CgroupSocketCreate}},
+	{says: "a program that decides on sockets", attempts: []string{"raw-socket", "low-port", "network.raw-socket", "network.egress"}, programs: []uint32{kernel.CgroupSocketCreate}},
 	{says: "a program that decides on ports", attempts: []string{"low-port"}, programs: []uint32{kernel.CgroupBind4, kernel.CgroupBind6, kernel.CgroupBound4, kernel.CgroupBound6}},
 	{says: "an LSM program", programs: []uint32{kernel.CgroupLSM}},
 }
