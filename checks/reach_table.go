@@ -149,7 +149,7 @@ var catalogReach = []Meta{
 		"raw and packet sockets",
 		"The process could make a raw or a packet socket, which a child of it, or one that stood in for it, tried and closed again; or it has CAP_NET_RAW permitted and could put it in force; or one is open. Where nothing but a filter stops it, the other ABIs and io_uring are tried too.",
 		"Raw and packet sockets read all traffic of the network namespace and forge packets of other hosts.",
-		"docker: --cap-drop NET_RAW; kubernetes: capabilities.drop: [NET_RAW]; systemd: CapabilityBoundingSet= without CAP_NET_RAW, RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX; Go: drop CAP_NET_RAW from all sets before serving; echo requests need none with net.ListenPacket and udp4",
+		"docker: --cap-drop NET_RAW; kubernetes: capabilities.drop: [NET_RAW]; systemd: CapabilityBoundingSet= without CAP_NET_RAW, RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX; Go: drop CAP_NET_RAW from all sets before serving, since echo requests need none by net.ListenPacket with udp4",
 	},
 }
 

@@ -221,9 +221,6 @@ type Network struct {
 	Listen *[]uint16 `json:"listen,omitempty"`
 	// NoRaw asks that raw and packet sockets cannot be made: raw(7), packet(7).
 	NoRaw bool `json:"noRaw,omitempty"`
-	// NoControlSockets asks that no socket is in reach by which others take
-	// orders: of container runtimes, systemd, D-Bus and the like.
-	NoControlSockets bool `json:"noControlSockets,omitempty"`
 }
 
 // Probes names the attempts that must fail, by their names without "probe.".

@@ -19,9 +19,6 @@ func (s *Site) Access(AccessAsked) {}
 // AbstractSockets does nothing.
 func (s *Site) AbstractSockets() {}
 
-// ControlSockets does nothing.
-func (s *Site) ControlSockets() {}
-
 // InetSockets does nothing.
 func (s *Site) InetSockets() {}
 
