@@ -11,7 +11,7 @@ import (
 
 // askNetwork adds the network's further keys.
 func askNetwork(n *policy.Network) {
-	n.NoEgress, n.NoRaw, n.Listen = true, true, &[]uint16{443}
+	n.NoEgress, n.NoRaw, n.Listen = true, true, []uint16{443}
 }
 
 const netSource = "/proc/10/task/10/net"
@@ -129,7 +129,7 @@ var socketHoles = []hole{
 	{name: "another port", change: func(p *posture.Process) {
 		p.MakeReach().InetSockets.Value[1].Local = netip.MustParseAddrPort("127.0.0.1:6060")
 	}, want: want{"network.listen tcp6 127.0.0.1:6060": gap}, says: "listens on tcp6 127.0.0.1:6060"},
-	{name: "no port allowed", ask: func(pol *policy.Policy) { pol.Network.Listen = &[]uint16{} },
+	{name: "no port allowed", ask: func(pol *policy.Policy) { pol.Network.Listen = []uint16{} },
 		want: want{"network.listen tcp6 [::]:443": gap}, says: "all addresses"},
 	{name: "sockets not listed", change: func(p *posture.Process) { p.MakeReach().InetSockets.Fail(netSource, "ENOENT") },
 		want: want{"network.listen fd 2": unknown, "network.listen fd 6": unknown, "network.egress": unknown}, says: ""},

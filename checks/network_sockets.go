@@ -18,7 +18,7 @@ func listening(out *results, a *audited, pol *policy.Policy) {
 		out.skip(listenID)
 		return
 	}
-	allowed := *pol.Network.Listen
+	allowed := pol.Network.Listen
 	expected := portWords(allowed)
 	var found [report.Skipped][]subject
 	reach := a.Reach()

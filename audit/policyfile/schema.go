@@ -186,13 +186,13 @@ var portsField = &field[[]uint64]{
 		for i, n := range v {
 			ports[i] = uint16(n)
 		}
-		p.Network.Listen = &ports
+		p.Network.Listen = ports
 	},
 	get: func(p *policy.Policy) (v []uint64, asked bool) {
 		if p.Network.Listen == nil {
 			return nil, false
 		}
-		for _, n := range *p.Network.Listen {
+		for _, n := range p.Network.Listen {
 			v = append(v, uint64(n))
 		}
 		return v, true

@@ -218,7 +218,7 @@ type Network struct {
 	// NoEgress asks for no route out.
 	NoEgress bool `json:"noEgress,omitempty"`
 	// Listen, where it is not nil, are the only ports that it may listen on.
-	Listen *[]uint16 `json:"listen,omitempty"`
+	Listen []uint16 `json:"listen,omitzero"`
 	// NoRaw asks that raw and packet sockets cannot be made: raw(7), packet(7).
 	NoRaw bool `json:"noRaw,omitempty"`
 }
