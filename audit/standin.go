@@ -106,7 +106,7 @@ func (s *standIns) class(ctx context.Context, class *posture.Class) {
 		in.Peer = &peers[0]
 	}
 	s.access(ctx, class, &po)
-	if len(s.policy.Probes.Names()) == 0 {
+	if len(attemptsOf(s.policy)) == 0 {
 		return
 	}
 	s.execute(ctx, class, &in)
