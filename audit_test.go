@@ -59,10 +59,11 @@ var rooms = map[string][]string{
 	"internal/procfs":    {"checks/posture", "internal/kernel"},
 	"internal/child":     {"internal/kernel"},
 	"internal/seccomp":   {"internal/names"},
-	"internal/collect":   {"internal/procfs", "internal/seccomp", "internal/kernel", "checks/posture"},
+	"internal/cgroup":    {"checks/posture", "internal/kernel", "internal/procfs"},
+	"internal/collect":   {"internal/procfs", "internal/seccomp", "internal/kernel", "internal/cgroup", "checks/posture"},
 	// It stands between collect and audit: what was observed of a process goes
 	// in, and what a child has to take on comes out.
-	"internal/replica":             {"checks/posture", "internal/child", "internal/kernel", "internal/procfs"},
+	"internal/replica":             {"checks/posture", "internal/cgroup", "internal/child", "internal/kernel", "internal/procfs"},
 	"probes":                       {"checks/posture", "internal/child", "internal/kernel", "internal/names"},
 	"internal/auditopt":            {"checks/posture"},
 	"audit":                        {"checks", "checks/posture", "checks/policy", "checks/report", "internal/auditopt", "internal/child", "internal/collect", "internal/kernel", "internal/names", "internal/procfs", "internal/replica", "probes"},

@@ -30,6 +30,7 @@ var reachFacts = [...]struct {
 		return len(p.Namespaces.Private) > 0 || p.Namespaces.IDMap != policy.IDMap{}
 	}, (*collect.Site).Namespaces},
 	{func(p *policy.Policy) bool { return len(p.Process.Rlimits) > 0 }, (*collect.Site).Rlimits},
+	{func(p *policy.Policy) bool { return p.Resources != policy.Resources{} }, (*collect.Site).CgroupLimits},
 	{func(p *policy.Policy) bool { return p.Process.AppArmorProfile != "" || p.Process.SELinuxLabel != "" }, (*collect.Site).Labels},
 	{func(p *policy.Policy) bool { return p.Landlock }, func(s *collect.Site) {
 		s.Process.MakeReach().Landlock.Fail("", "nobody outside can read the Landlock domains of a process")

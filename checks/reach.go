@@ -7,7 +7,7 @@ import (
 
 // reachFamilies are the checks of what a process can reach, rather than who it
 // is. A program whose policy never asks for them links none.
-var reachFamilies = []family{openDescriptors, namespaces, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets}
+var reachFamilies = []family{openDescriptors, namespaces, cgroupLimits, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets}
 
 // reachIDs are the ids of those checks, in the order of the catalogue, with what
 // each weighs. A program that links none of them still says which they are.
@@ -29,6 +29,7 @@ var reachIDs = [...]struct {
 	{shellID, report.Filesystem, report.Low},
 	{writeID, report.Filesystem, report.Medium},
 	{idmapID, report.Isolation, report.High},
+	{cgroupID, report.Isolation, report.Medium},
 	{rlimitID, report.Isolation, report.Low},
 	{lsmID, report.Isolation, report.Medium},
 	{namespaceID, report.Isolation, report.Medium},

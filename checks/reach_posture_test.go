@@ -15,6 +15,7 @@ func askReach(pol *policy.Policy) {
 	some := uint64(1024)
 	pol.Process.Rlimits = []policy.Rlimit{{Type: "RLIMIT_NOFILE", Soft: &some, Hard: &some}}
 	pol.Process.AppArmorProfile, pol.Process.SELinuxLabel, pol.Landlock = "service", "u:r:service_t:s0", true
+	pol.Resources = policy.Resources{Memory: 1 << 20, PIDs: 16, CPUQuota: 50000}
 	pol.Network.NoAbstract = true
 	askNetwork(&pol.Network)
 	pol.Namespaces = policy.Namespaces{Private: names.NamespaceNames(), IDMap: policy.IDMap{Size: 1, NotHostRoot: true}}
@@ -28,6 +29,7 @@ func confineReach(p *posture.Process) {
 	p.MakeReach().Programs = fact(posture.ProgramWalk{Files: 100, Counts: fact(true, "ns/mnt", "counts")}, "/", "programs")
 	p.MakeReach().AbstractSockets = fact(posture.AbstractSockets{Own: 2}, "/proc/10/task/10/net/unix", "names")
 	p.MakeReach().Rlimits = fact([]posture.Limit{{Name: "RLIMIT_NOFILE", Soft: 1024, Hard: 1024}}, "/proc/10/task/10/limits", "limits")
+	confineResources(p)
 	one := []posture.MapEntry{{Inside: 1000, Outside: 65532, Size: 1}}
 	p.UserNamespace = posture.UserNamespace{
 		Same: fact(false, "/proc/10/task/10/ns/user", "user"), Outermost: fact(true, "/proc/9/task/9/ns/user", "user"),
@@ -42,6 +44,32 @@ func confineReach(p *posture.Process) {
 		source := "/proc/10/task/10/ns/" + name
 		p.MakeReach().Namespaces = append(p.MakeReach().Namespaces, posture.Namespace{
 			Type: name, TIDs: threadsOf(p), Link: fact(name+":[4026532000]", source, name), Initial: fact(false, source, name), Shared: fact(false, source, name),
+		})
+	}
+}
+
+// confineResources gives the process limits that it cannot undo, whatever its ids
+// and capabilities: each is in a cgroup whose files nobody may write.
+func confineResources(p *posture.Process) {
+	nobody := posture.ID{Value: 65534, Outside: 65534, Unmapped: true}
+	owned := posture.Permission{UID: fact(nobody, "statx(2)", ""), GID: fact(nobody, "statx(2)", ""), Mode: 0o444, ACL: fact(false, "statx(2)", "")}
+	level := func(file string, limit, period uint64) posture.CgroupLevel {
+		l := posture.CgroupLevel{File: file, Limit: limit, Period: period, Shown: true, Sets: []posture.Permission{owned}, Joins: []posture.Permission{owned}}
+		l.Raw = "max"
+		return l
+	}
+	p.MakeReach().CgroupLimits = nil
+	for _, r := range [...]struct {
+		name          string
+		limit, period uint64
+	}{{"memory", 1 << 20, 0}, {"pids", 16, 0}, {"cpu", 5000, 10000}} {
+		p.MakeReach().CgroupLimits = append(p.MakeReach().CgroupLimits, posture.CgroupLimits{
+			Resource: r.name, TIDs: threadsOf(p), Whole: true, Mounts: fact(0, "/proc/10/task/10/mountinfo", "2 mounts").Origin,
+			Levels: fact([]posture.CgroupLevel{
+				level("/sys/fs/cgroup/a/b/"+r.name+".max", posture.CgroupUnlimited, r.period),
+				level("/sys/fs/cgroup/a/"+r.name+".max", r.limit, r.period),
+				level("/sys/fs/cgroup/"+r.name+".max", posture.CgroupUnlimited, 0),
+			}, "/sys/fs/cgroup/a/b", "/a/b"),
 		})
 	}
 }

@@ -103,6 +103,13 @@ var catalogReach = []Meta{
 		"docker: userns-remap in daemon.json; podman: --userns=auto or --uidmap 0:100000:65536; kubernetes: hostUsers: false; systemd: PrivateUsers=yes; Go: SysProcAttr.UidMappings and GidMappings with the ids that are needed and no others; unshare(1): --map-users",
 	},
 	{
+		cgroupID, report.Isolation, report.Medium,
+		"limits of control groups",
+		"The control groups of the process set no limit on memory, processes or processor time, or a higher one than the policy allows: the least of its own cgroup and all above it, in version 1 and 2. Or the process may undo it: by the owner and mode of the files, it may write the limit or join a cgroup above the one that has it, through a mount of its own that is not read-only. What lies above a cgroup namespace or a mount cannot be seen and can only lower a limit: one that is seen counts, and where none is seen up to there it is unknown. What a filter, a security module or Landlock forbids is not considered, nor that version 1 lets a process that owns another cgroup join it. Quotas do not bind real-time threads.",
+		"Without a limit one process uses up the memory, the processes or the processors of all; a limit that its process may write is none.",
+		"docker: --memory, --pids-limit, --cpus, and no mount of /sys/fs/cgroup for writing; kubernetes: resources.limits, podPidsLimit of the kubelet; systemd: MemoryMax=, TasksMax=, CPUQuota=, and no Delegate=; Go: SysProcAttr.UseCgroupFD with a cgroup whose files root owns",
+	},
+	{
 		rlimitID, report.Isolation, report.Low,
 		"resource limits",
 		"A resource limit is higher than the policy allows. The hard value counts unless the policy names the soft one: a process may raise its soft limit to it.",

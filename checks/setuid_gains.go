@@ -203,6 +203,11 @@ func (c *Credentials) bypass(mode uint32, directory bool) bool {
 // mayAs asks for one user id: the owner's bits, the group's or the others' decide
 // alone. Groups that the thread need not keep bind it to nothing.
 func (c *Credentials) mayAs(uid posture.ID, p *posture.Permission) bool {
+	return c.modeAs(uid, p)&1 != 0
+}
+
+// modeAs returns a mode whose last three bits are what the user id may do.
+func (c *Credentials) modeAs(uid posture.ID, p *posture.Permission) uint32 {
 	mode := p.Mode
 	switch group := p.GID.Value; {
 	case sameID(uid, p.UID.Value):
@@ -212,7 +217,24 @@ func (c *Credentials) mayAs(uid posture.ID, p *posture.Permission) bool {
 	case isOneOf(&c.GID, group):
 		mode |= mode >> 3
 	}
-	return mode&1 != 0
+	return mode
+}
+
+// mayWrite says whether the thread may write a file, by any of its ids: as may,
+// where write permission is all that is asked for.
+func (c *Credentials) mayWrite(p *posture.Permission) (answer, string) {
+	if p.UID.State != posture.Known || p.GID.State != posture.Known {
+		return perhaps, whyNot(firstUnknown(&p.UID.Origin, &p.GID.Origin), "who may write it")
+	}
+	if !p.UID.Value.Unmapped && !p.GID.Value.Unmapped && c.Caps.Permitted&capDACOverride != 0 {
+		return yes, ""
+	}
+	for _, uid := range [...]posture.ID{c.UID.Real, c.UID.Effective, c.UID.Saved, c.UID.FS} {
+		if c.modeAs(uid, p)&2 != 0 {
+			return yes, ""
+		}
+	}
+	return no, ""
 }
 
 // whatPrograms says what programs that are not plain give a thread beyond what is

@@ -150,13 +150,21 @@ func descriptorKeys() key {
 func resourceKeys() key {
 	limit := number(1, math.MaxInt64, "1000000")
 	return group("resources", "Upper bounds set by control groups: cgroups(7).",
-		group("memory", "Memory.", entry("limit", limit, nil, "In bytes.", "limit.cgroup")),
-		group("pids", "Processes and threads.", entry("limit", limit, nil, "How many.", "limit.cgroup")),
+		group("memory", "Memory.", entry("limit", limit, limited(func(r *policy.Resources) *uint64 { return &r.Memory }), "In bytes.", "limit.cgroup")),
+		group("pids", "Processes and threads.", entry("limit", limit, limited(func(r *policy.Resources) *uint64 { return &r.PIDs }), "How many, threads too.", "limit.cgroup")),
 		group("cpu", "Processor time.",
-			entry("quota", limit, nil, "In microseconds per period.", "limit.cgroup"),
-			entry("period", limit, nil, "In microseconds.", "limit.cgroup"),
+			entry("quota", limit, limited(func(r *policy.Resources) *uint64 { return &r.CPUQuota }), "In microseconds per period.", "limit.cgroup"),
+			entry("period", limit, limited(func(r *policy.Resources) *uint64 { return &r.CPUPeriod }), "In microseconds: 100000 unless it is named.", "limit.cgroup"),
 		),
 	)
+}
+
+// limited is a number that 0 stands for the absence of.
+func limited(of func(*policy.Resources) *uint64) *field[uint64] {
+	return &field[uint64]{
+		set: func(p *policy.Policy, v uint64) { *of(&p.Resources) = v },
+		get: func(p *policy.Policy) (uint64, bool) { v := *of(&p.Resources); return v, v > 0 },
+	}
 }
 
 func networkKeys() key {

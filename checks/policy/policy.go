@@ -30,6 +30,7 @@ type Policy struct {
 	Descriptors Descriptors `json:"descriptors,omitzero"`
 	Network     Network     `json:"network,omitzero"`
 	Namespaces  Namespaces  `json:"namespaces,omitzero"`
+	Resources   Resources   `json:"resources,omitzero"`
 	// Landlock asks for a Landlock domain: landlock(7), Linux 5.13.
 	Landlock bool   `json:"landlock,omitempty"`
 	Probes   Probes `json:"probes,omitzero"`
@@ -209,6 +210,18 @@ type IDMap struct {
 	Size uint32 `json:"size,omitempty"`
 	// NotHostRoot asks that the machine's id 0 is not mapped.
 	NotHostRoot bool `json:"notHostRoot,omitempty"`
+}
+
+// Resources are upper bounds on what cgroups limit: cgroups(7). 0 asks nothing.
+type Resources struct {
+	// Memory is in bytes.
+	Memory uint64 `json:"memory,omitempty"`
+	// PIDs is how many processes and threads.
+	PIDs uint64 `json:"pids,omitempty"`
+	// CPUQuota is the processor time in each CPUPeriod, both in microseconds. A
+	// period of 0 is the kernel's usual one, of 100000.
+	CPUQuota  uint64 `json:"cpuQuota,omitempty"`
+	CPUPeriod uint64 `json:"cpuPeriod,omitempty"`
 }
 
 // Network is about what the process can reach by sockets.

@@ -18,6 +18,9 @@ type Reach struct {
 	Namespaces []Namespace
 	// Rlimits are the resource limits, which all threads share: getrlimit(2).
 	Rlimits Fact[[]Limit]
+	// CgroupLimits are those on memory, processes and CPU time, at least one entry
+	// for each.
+	CgroupLimits []CgroupLimits
 	// Labels are those of the security modules AppArmor and SELinux, at least one
 	// entry for each.
 	Labels []Label

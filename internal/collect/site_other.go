@@ -19,6 +19,9 @@ func (s *Site) Access(AccessAsked) {}
 // AbstractSockets does nothing.
 func (s *Site) AbstractSockets() {}
 
+// CgroupLimits does nothing.
+func (s *Site) CgroupLimits() {}
+
 // InetSockets does nothing.
 func (s *Site) InetSockets() {}
 

@@ -60,9 +60,7 @@ func (w *walker) file(d *directory, name string) (isDir bool) {
 
 // permission is who may execute a file, or search a directory.
 func (w *walker) permission(dir int, name string, st *kernel.Inode) posture.Permission {
-	p := posture.Permission{Mode: st.Mode & permBits}
-	w.owner(&w.view.uid, &p.UID, st.UID)
-	w.owner(&w.view.gid, &p.GID, st.GID)
+	p := w.ownership(st)
 	switch n, err := w.c.Attribute(dir, name, kernel.AttrACL, w.attr, ""); {
 	case none(err):
 		p.ACL.Know(kernel.AttrACL, "")
@@ -72,6 +70,15 @@ func (w *walker) permission(dir int, name string, st *kernel.Inode) posture.Perm
 		p.ACL.Value = err != nil || n > 0
 		p.ACL.Know(kernel.AttrACL, "")
 	}
+	return p
+}
+
+// ownership is the same where there are no access control lists.
+func (w *walker) ownership(st *kernel.Inode) posture.Permission {
+	p := posture.Permission{Mode: st.Mode & permBits}
+	w.owner(&w.view.uid, &p.UID, st.UID)
+	w.owner(&w.view.gid, &p.GID, st.GID)
+	p.ACL.Know("statx(2)", "")
 	return p
 }
 

@@ -10,6 +10,12 @@ import (
 // OpenWrite makes Open open a file for writing.
 const OpenWrite = unix.O_WRONLY
 
+// The types of cgroup file systems of both versions: statfs(2).
+const (
+	CgroupMagic  = unix.CGROUP_SUPER_MAGIC
+	Cgroup2Magic = unix.CGROUP2_SUPER_MAGIC
+)
+
 // Where in a cgroup BPF programs can be attached: bpf(2), BPF_PROG_TYPE_CGROUP_*.
 const (
 	CgroupSocketCreate = unix.BPF_CGROUP_INET_SOCK_CREATE

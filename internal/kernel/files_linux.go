@@ -142,8 +142,6 @@ type FileSystem struct {
 	Proc bool
 	// ReadOnly is true where the mount or its file system is read-only.
 	ReadOnly bool
-	// Cgroup is true for cgroup file systems of both versions.
-	Cgroup bool
 }
 
 // Statfs is fstatfs(2).
@@ -160,10 +158,7 @@ func (c *Calls) Statfs(fd int, shown string) (FileSystem, error) {
 		return FileSystem{}, err
 	}
 	kind := uint32(st.Type)
-	return FileSystem{
-		Proc: kind == procMagic, ReadOnly: st.Flags&unix.ST_RDONLY != 0,
-		Cgroup: kind == unix.CGROUP_SUPER_MAGIC || kind == unix.CGROUP2_SUPER_MAGIC,
-	}, nil
+	return FileSystem{Proc: kind == procMagic, ReadOnly: st.Flags&unix.ST_RDONLY != 0}, nil
 }
 
 // Readlink is readlinkat(2). A target of more than 4095 bytes is ENAMETOOLONG.

@@ -8,7 +8,9 @@ import (
 	"syscall"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/cgroup"
 	"github.com/selfaudit/selfaudit/internal/kernel"
+	"github.com/selfaudit/selfaudit/internal/procfs"
 )
 
 // control is something by which a cgroup stops its processes.
@@ -21,9 +23,9 @@ type control struct {
 	// stop any.
 	attempts []string
 	// acts says what of it would stop the next attempt, or nothing.
-	acts func(*cgroupDir) (string, error)
+	acts func(*cgroup.Dir) (string, error)
 	// named says what of it there is at all, where that is something else.
-	named func(*cgroupDir) (string, error)
+	named func(*cgroup.Dir) (string, error)
 	// programs are the places of BPF programs that do it.
 	programs []uint32
 }
@@ -42,47 +44,47 @@ var controls = [...]control{
 
 // deviceRules are there unless every device may be used: the kernel's document
 // on the devices controller.
-func deviceRules(d *cgroupDir) (string, error) {
+func deviceRules(d *cgroup.Dir) (string, error) {
 	const everyDevice = "a *:* rwm"
-	text, err := d.file("devices.list")
+	text, err := d.Read(0, "devices.list")
 	switch {
-	case absent(err):
+	case cgroup.Absent(err):
 		return "", nil
 	case err != nil || text == everyDevice:
 		return "", err
 	default:
-		return d.dir() + "/devices.list", nil
+		return d.File(0, "devices.list"), nil
 	}
 }
 
 // pidsLimit finds the next limit at or above a cgroup.
-func pidsLimit(d *cgroupDir) (string, error) {
-	return d.upwards(func(up string) (string, error) {
-		switch text, err := d.file(up + "pids.max"); {
-		case absent(err):
+func pidsLimit(d *cgroup.Dir) (string, error) {
+	return upwards(d, func(level int) (string, error) {
+		switch text, err := d.Read(level, "pids.max"); {
+		case cgroup.Absent(err):
 			return "", nil
 		case err != nil || text == "max":
 			return "", err
 		default:
-			return d.dir() + "/" + up + "pids.max " + text, nil
+			return d.File(level, "pids.max") + " " + text, nil
 		}
 	})
 }
 
 // pidsFull finds a limit that is reached. One that is not stops nobody.
-func pidsFull(d *cgroupDir) (string, error) {
-	return d.upwards(func(up string) (string, error) {
-		text, err := d.file(up + "pids.max")
-		if absent(err) || err == nil && text == "max" {
+func pidsFull(d *cgroup.Dir) (string, error) {
+	return upwards(d, func(level int) (string, error) {
+		text, err := d.Read(level, "pids.max")
+		if cgroup.Absent(err) || err == nil && text == "max" {
 			return "", nil
 		}
-		now, err2 := d.file(up + "pids.current")
+		now, err2 := d.Read(level, "pids.current")
 		most, err3 := strconv.ParseUint(text, 10, 64)
 		count, err4 := strconv.ParseUint(now, 10, 64)
 		if err := errors.Join(err, err2, err3, err4); err != nil || count < most {
 			return "", err
 		}
-		return d.dir() + "/" + up + "pids.current " + now + " of " + text, nil
+		return d.File(level, "pids.current") + " " + now + " of " + text, nil
 	})
 }
 
@@ -92,15 +94,16 @@ func pidsFull(d *cgroupDir) (string, error) {
 type effects struct{ theirs, ours [len(controls)]string }
 
 // setEffects notes what the cgroups that are not joined do, and ours.
-func (m *maker) setEffects(mounts []cgroupMount, left, ours []hierarchy) {
+func (m *maker) setEffects(mounts []posture.Mount, left, ours []procfs.Cgroup) {
 	var a effects
 	var there []string
 	for _, h := range left {
-		own, err := m.openCgroup(mounts, hierarchy{h.controllers, pathIn(ours, h)})
+		at, _ := cgroup.In(ours, h)
+		own, err := cgroup.Open(m.c, mounts, at)
 		if err != nil {
 			own = nil
 		}
-		their, err := m.openCgroup(mounts, h)
+		their, err := cgroup.Open(m.c, mounts, h)
 		for k := range controls {
 			c := &controls[k]
 			switch {
@@ -116,19 +119,13 @@ func (m *maker) setEffects(mounts []cgroupMount, left, ours []hierarchy) {
 				}
 			}
 		}
-		their.close()
-		own.close()
+		their.Close()
+		own.Close()
 	}
 	if len(there) > 0 {
 		m.limits = append(m.limits, "the process's cgroup has what did not act on attempts, and does with --join-cgroup: "+strings.Join(slices.Compact(there), ", "))
 	}
 	m.effects[m.class.TID] = a
-}
-
-func (d *cgroupDir) close() {
-	if d != nil {
-		kernel.Close(d.fd)
-	}
 }
 
 // unlessAny is what an error means for the attempts of a control. What may stop
@@ -142,16 +139,16 @@ func (c *control) unlessAny(err error) string {
 }
 
 // in says that the control is one of the hierarchy.
-func (c *control) in(h hierarchy) bool {
-	if c.controller == "" || h.controllers == "" {
-		return h.controllers == "" && c.controller != "devices"
+func (c *control) in(h procfs.Cgroup) bool {
+	if c.controller == "" || h.Controllers == "" {
+		return h.Controllers == "" && c.controller != "devices"
 	}
-	return strings.Contains(","+h.controllers+",", ","+c.controller+",")
+	return h.Has(c.controller)
 }
 
 // compare returns what acts on one cgroup and not on the other, both ways, and
 // what the report names of the first. own is nil where it could not be opened.
-func (c *control) compare(their, own *cgroupDir) (theirs, ours, said string) {
+func (c *control) compare(their, own *cgroup.Dir) (theirs, ours, said string) {
 	if c.programs != nil {
 		return c.comparePrograms(their, own)
 	}
@@ -165,7 +162,7 @@ func (c *control) compare(their, own *cgroupDir) (theirs, ours, said string) {
 	return theirs, ours, unread(c.named(their))
 }
 
-func (c *control) comparePrograms(their, own *cgroupDir) (theirs, ours, said string) {
+func (c *control) comparePrograms(their, own *cgroup.Dir) (theirs, ours, said string) {
 	for _, place := range c.programs {
 		a, err := programs(their, place)
 		if err != nil {
@@ -178,10 +175,10 @@ func (c *control) comparePrograms(their, own *cgroupDir) (theirs, ours, said str
 			}
 		}
 		if n := beyond(a, b, place); n > 0 {
-			theirs = "of BPF programs in effect at " + their.dir() + " " + strconv.Itoa(n)
+			theirs = "of BPF programs in effect at " + their.Path() + " " + strconv.Itoa(n)
 		}
 		if n := beyond(b, a, place); n > 0 {
-			ours = "of BPF programs in effect at " + own.dir() + " " + strconv.Itoa(n)
+			ours = "of BPF programs in effect at " + own.Path() + " " + strconv.Itoa(n)
 		}
 	}
 	return theirs, ours, theirs
@@ -196,8 +193,8 @@ func unread(said string, err error) string {
 }
 
 // programs are those in effect; none where the kernel knows no such place.
-func programs(d *cgroupDir, place uint32) ([]uint32, error) {
-	ids, err := kernel.CgroupPrograms(d.fd, place, d.dir())
+func programs(d *cgroup.Dir, place uint32) ([]uint32, error) {
+	ids, err := kernel.CgroupPrograms(d.FD(), place, d.Path())
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
 		return nil, nil
 	}

@@ -31,7 +31,7 @@ type Target struct {
 	// joins: replicas join the cgroups of their threads. joined are those that
 	// the one of each thread does, and effects is what of the others matters.
 	joins   bool
-	joined  map[int][]hierarchy
+	joined  map[int][]procfs.Cgroup
 	effects map[int]effects
 	// alike is what each thread was in when its class was split.
 	alike map[int]surroundings
@@ -89,7 +89,7 @@ func (t *Target) open(ctx context.Context) error {
 
 // JoinCgroups has replicas join the cgroups of the process, whose limits they are
 // charged to then. It comes before Posture.
-func (t *Target) JoinCgroups() { t.joins, t.joined = true, map[int][]hierarchy{} }
+func (t *Target) JoinCgroups() { t.joins, t.joined = true, map[int][]procfs.Cgroup{} }
 
 // Close lets go of the process.
 func (t *Target) Close() {
