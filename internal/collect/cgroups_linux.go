@@ -101,7 +101,7 @@ func (g *cgroupReader) mounted() {
 			continue
 		}
 		// Of more than anybody has each counts.
-		if looked++; looked > maxCgroupMounts || !covered(f.Value, m) {
+		if looked++; looked > maxCgroupMounts || !hidden(f.Value, m) {
 			g.shown = append(g.shown, m)
 		}
 	}
@@ -121,9 +121,9 @@ func writableCgroups(m *posture.Mount) bool {
 	return (m.Type == "cgroup" || m.Type == "cgroup2") && !m.Has("ro") && !super.Has("ro")
 }
 
-// covered says whether another mount hides a mount: one on top of it, or one on
+// hidden says whether another mount hides a mount: one on top of it, or one on
 // the way to it.
-func covered(mounts []posture.Mount, m *posture.Mount) bool {
+func hidden(mounts []posture.Mount, m *posture.Mount) bool {
 	for i := range mounts {
 		if n := &mounts[i]; n.Parent == m.ID && n.Point == m.Point && n.ID != m.ID {
 			return true
