@@ -36,6 +36,14 @@ var reachFacts = [...]struct {
 		s.Process.MakeReach().Landlock.Fail("", "nobody outside can read the Landlock domains of a process")
 	}},
 	{func(p *policy.Policy) bool { return p.Network.NoAbstract }, (*collect.Site).AbstractSockets},
+	{func(p *policy.Policy) bool { return p.Memory.ASLR || p.Memory.NoExecutableStack }, (*collect.Site).Layout},
+	{func(p *policy.Policy) bool { return p.Memory.NoWriteExecute || p.Memory.NoExecutableStack }, (*collect.Site).Mappings},
+	{func(p *policy.Policy) bool { return p.Memory.NotDumpable || p.Memory.NoCore }, (*collect.Site).Dumps},
+	{func(p *policy.Policy) bool { return p.Process.NoTerminal }, (*collect.Site).Terminals},
+	{func(p *policy.Policy) bool { return p.Process.NoPreload }, (*collect.Site).Environment},
+	{func(p *policy.Policy) bool {
+		return p.Process.SafeExecutable || p.Memory.ASLR || p.Memory.NoExecutableStack
+	}, (*collect.Site).Executable},
 }
 
 // observeReach collects them, while the process is held.

@@ -78,6 +78,7 @@ func thread(tid int, source string) posture.Thread {
 			Ambient:     fact(posture.CapSet(0), source, "CapAmb"),
 		},
 		NoNewPrivs:     fact(true, source, "NoNewPrivs"),
+		TracerPID:      fact(0, source, "TracerPid"),
 		SeccompMode:    fact(2, source, "Seccomp"),
 		SeccompFilters: fact(1, source, "Seccomp_filters"),
 		Filters:        confinedFilters,

@@ -7,7 +7,7 @@ import (
 
 // reachFamilies are the checks of what a process can reach, rather than who it
 // is. A program whose policy never asks for them links none.
-var reachFamilies = []family{openDescriptors, namespaces, cgroupLimits, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets}
+var reachFamilies = []family{openDescriptors, namespaces, cgroupLimits, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets, addressSpace, dumps, holders, programFile}
 
 // reachIDs are the ids of those checks, in the order of the catalogue, with what
 // each weighs. A program that links none of them still says which they are.
@@ -32,11 +32,20 @@ var reachIDs = [...]struct {
 	{cgroupID, report.Isolation, report.Medium},
 	{rlimitID, report.Isolation, report.Low},
 	{lsmID, report.Isolation, report.Medium},
+	{aslrID, report.Memory, report.Medium},
+	{coreID, report.Memory, report.Low},
+	{dumpableID, report.Memory, report.Medium},
+	{execstackID, report.Memory, report.High},
+	{wxID, report.Memory, report.Medium},
 	{namespaceID, report.Isolation, report.Medium},
 	{abstractID, report.Network, report.Medium},
 	{egressID, report.Network, report.Medium},
 	{listenID, report.Network, report.Medium},
 	{rawID, report.Network, report.High},
+	{environID, report.Privilege, report.Medium},
+	{exeFileID, report.Filesystem, report.Medium},
+	{tracerID, report.Privilege, report.High},
+	{ttyID, report.Privilege, report.Medium},
 }
 
 // reach runs all of them.

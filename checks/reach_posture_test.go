@@ -18,6 +18,7 @@ func askReach(pol *policy.Policy) {
 	pol.Resources = policy.Resources{Memory: 1 << 20, PIDs: 16, CPUQuota: 50000}
 	pol.Network.NoAbstract = true
 	askNetwork(&pol.Network)
+	askMemory(pol)
 	pol.Namespaces = policy.Namespaces{Private: names.NamespaceNames(), IDMap: policy.IDMap{Size: 1, NotHostRoot: true}}
 }
 
@@ -26,6 +27,7 @@ func confineReach(p *posture.Process) {
 	confineOpened(p)
 	confineAccess(p)
 	confineNetwork(p)
+	confineMemory(p)
 	p.MakeReach().Programs = fact(posture.ProgramWalk{Files: 100, Counts: fact(true, "ns/mnt", "counts")}, "/", "programs")
 	p.MakeReach().AbstractSockets = fact(posture.AbstractSockets{Own: 2}, "/proc/10/task/10/net/unix", "names")
 	p.MakeReach().Rlimits = fact([]posture.Limit{{Name: "RLIMIT_NOFILE", Soft: 1024, Hard: 1024}}, "/proc/10/task/10/limits", "limits")

@@ -114,6 +114,8 @@ func randomPolicy(r *rand.Rand) *policy.Policy {
 	p.Descriptors = policy.Descriptors{
 		NoneOutsideRoot: flip(), NoneWritable: flip(), NoDevices: flip(), NoRawSockets: flip(), NoNamespaces: flip(), NoKernelObjects: flip(),
 	}
+	p.Memory = policy.Memory{ASLR: flip(), NoWriteExecute: flip(), NoExecutableStack: flip(), NotDumpable: flip(), NoCore: flip()}
+	p.Process.NoTracer, p.Process.NoTerminal, p.Process.NoPreload, p.Process.SafeExecutable = flip(), flip(), flip(), flip()
 	p.Filesystem.Root = policy.Root{NotHost: flip(), NotChroot: flip(), ReadOnly: flip()}
 	p.Seccomp = randomSeccomp(r)
 	for _, a := range names.Attempts() {

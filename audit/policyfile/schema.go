@@ -83,10 +83,10 @@ func processKeys() key {
 		rlimitKey(),
 		entry("apparmorProfile", text("a profile's name", maxName, "docker-default"), asked(func(p *policy.Policy) *string { return &p.Process.AppArmorProfile }), "The AppArmor profile that must confine it.", "lsm"),
 		entry("selinuxLabel", text("a label", maxName, "system_u:system_r:container_t:s0"), asked(func(p *policy.Policy) *string { return &p.Process.SELinuxLabel }), "The SELinux label that it must have.", "lsm"),
-		entry("tracer", boolean(true), nil, "False asks that no process traces it.", "process.tracer"),
-		entry("terminal", boolean(true), nil, "False asks for no controlling terminal.", "process.tty"),
-		entry("preload", boolean(true), nil, "False asks for no LD_PRELOAD and its kind in the environment.", "process.environment"),
-		entry("executable", boolean(true), nil, "False asks for a program file that is neither writable nor replaced.", "process.executable"),
+		entry("tracer", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Process.NoTracer }), "False asks that no process traces it.", "process.tracer"),
+		entry("terminal", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Process.NoTerminal }), "False asks for no controlling terminal.", "process.tty"),
+		entry("preload", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Process.NoPreload }), "False asks for no LD_PRELOAD and its kind in the environment.", "process.environment"),
+		entry("executable", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Process.SafeExecutable }), "False asks for a program file that is neither writable nor replaced.", "process.executable"),
 	)
 }
 
@@ -209,10 +209,10 @@ var portsField = &field[[]uint64]{
 
 func memoryKeys() key {
 	return group("memory", "Its address space.",
-		entry("aslr", boolean(false), nil, "True asks for address space layout randomisation.", "memory.aslr"),
-		entry("writeExecute", boolean(true), nil, "False asks for no memory that is writable and executable.", "memory.wx"),
-		entry("executableStack", boolean(true), nil, "False asks for a stack that is not executable.", "memory.execstack"),
-		entry("dumpable", boolean(true), nil, "False asks that it is not dumpable: PR_SET_DUMPABLE.", "memory.dumpable"),
-		entry("core", boolean(true), nil, "False asks that it leaves no core dump.", "memory.core"),
+		entry("aslr", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Memory.ASLR }), "True asks for address space layout randomisation.", "memory.aslr"),
+		entry("writeExecute", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Memory.NoWriteExecute }), "False asks for no memory that is writable and executable.", "memory.wx"),
+		entry("executableStack", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Memory.NoExecutableStack }), "False asks for a stack that is not executable.", "memory.execstack"),
+		entry("dumpable", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Memory.NotDumpable }), "False asks that it is not dumpable: PR_SET_DUMPABLE.", "memory.dumpable"),
+		entry("core", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Memory.NoCore }), "False asks that it leaves no core dump.", "memory.core"),
 	)
 }

@@ -31,6 +31,7 @@ type Policy struct {
 	Network     Network     `json:"network,omitzero"`
 	Namespaces  Namespaces  `json:"namespaces,omitzero"`
 	Resources   Resources   `json:"resources,omitzero"`
+	Memory      Memory      `json:"memory,omitzero"`
 	// Landlock asks for a Landlock domain: landlock(7), Linux 5.13.
 	Landlock bool   `json:"landlock,omitempty"`
 	Probes   Probes `json:"probes,omitzero"`
@@ -51,6 +52,15 @@ type Process struct {
 	AppArmorProfile string `json:"apparmorProfile,omitempty"`
 	// SELinuxLabel is the context that it must have, where SELinux enforces.
 	SELinuxLabel string `json:"selinuxLabel,omitempty"`
+	// NoTracer asks that no process traces it: ptrace(2).
+	NoTracer bool `json:"noTracer,omitempty"`
+	// NoTerminal asks for no controlling terminal: tty(4).
+	NoTerminal bool `json:"noTerminal,omitempty"`
+	// NoPreload asks for no LD_PRELOAD and its kind in the environment: ld.so(8).
+	NoPreload bool `json:"noPreload,omitempty"`
+	// SafeExecutable asks for a program file that the process cannot write, and
+	// that was neither deleted nor replaced since it was executed.
+	SafeExecutable bool `json:"safeExecutable,omitempty"`
 }
 
 // Rlimit is an upper bound on a resource limit: getrlimit(2).
@@ -234,6 +244,20 @@ type Network struct {
 	Listen []uint16 `json:"listen,omitzero"`
 	// NoRaw asks that raw and packet sockets cannot be made: raw(7), packet(7).
 	NoRaw bool `json:"noRaw,omitempty"`
+}
+
+// Memory is about the address space.
+type Memory struct {
+	// ASLR asks that it is laid out at random: proc_sys_kernel(5).
+	ASLR bool `json:"aslr,omitempty"`
+	// NoWriteExecute asks that nothing in it is both writable and executable.
+	NoWriteExecute bool `json:"noWriteExecute,omitempty"`
+	// NoExecutableStack asks that no thread's stack is executable.
+	NoExecutableStack bool `json:"noExecutableStack,omitempty"`
+	// NotDumpable asks that it is not dumpable by its user: PR_SET_DUMPABLE.
+	NotDumpable bool `json:"notDumpable,omitempty"`
+	// NoCore asks that it leaves no core dump: core(5).
+	NoCore bool `json:"noCore,omitempty"`
 }
 
 // Probes names the attempts that must fail, by their names without "probe.".

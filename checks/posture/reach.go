@@ -35,6 +35,15 @@ type Reach struct {
 	OpenFiles OpenFiles
 	// Access is what of the file system is in reach.
 	Access Fact[Access]
+	// Memory is the address space.
+	Memory Memory
+	// Terminals are those that it has a hold on.
+	Terminals Terminals
+	// Preloads are the variables of the initial environment that name code to
+	// load, sorted, without those that are empty: Preloads.
+	Preloads Fact[[]string]
+	// ProgramFile is the file that it executes.
+	ProgramFile ProgramFile
 }
 
 // Reach returns what is known of that.

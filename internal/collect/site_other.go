@@ -45,3 +45,21 @@ func (s *Site) Programs() {}
 
 // Rlimits does nothing.
 func (s *Site) Rlimits() {}
+
+// Dumps does nothing.
+func (s *Site) Dumps() {}
+
+// Environment does nothing.
+func (s *Site) Environment() {}
+
+// Executable does nothing.
+func (s *Site) Executable() {}
+
+// Layout does nothing.
+func (s *Site) Layout() {}
+
+// Mappings does nothing.
+func (s *Site) Mappings() {}
+
+// Terminals does nothing.
+func (s *Site) Terminals() {}

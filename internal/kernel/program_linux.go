@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,4 +49,12 @@ func ProgramFile(name string, program []byte) (int, error) {
 		return -1, err
 	}
 	return fd, nil
+}
+
+// OwnMemory copies what lies at an address of the own process. The caller knows
+// that it is mapped and readable.
+func OwnMemory(start, end uint64) []byte {
+	at := uintptr(start)
+	p := *(*unsafe.Pointer)(unsafe.Pointer(&at))
+	return append([]byte(nil), unsafe.Slice((*byte)(p), int(end-start))...)
 }
