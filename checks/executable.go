@@ -26,7 +26,11 @@ func programFile(out *results, a *audited, pol *policy.Policy) {
 		f := out.addVerdict(exeFileID, exeFileExpected, *gone, &p.Path.Origin, &p.Deleted.Origin, &p.Replaced.Origin)
 		f.Subject = "file"
 	}
-	if !replaced {
+	if !replaced && onReadOnlyMounts(p) {
+		f := out.addVerdict(executableID, executableExpected, verdict{report.Pass, "read-only", "the program that it executes, and the directories on the way to it, are on read-only mounts"}, &p.Path.Origin, &p.File.ReadOnly.Origin)
+		f.Subject = "write"
+		f.Evidence = append(f.Evidence, hardeningEvidence(a)...)
+	} else if !replaced {
 		check := threadCheck{
 			id: exeFileID, expected: exeFileExpected,
 			judge: func(t *posture.Thread) (report.Status, string) { return judgeRewritable(p, t) },
@@ -72,9 +76,6 @@ func judgeGone(p *posture.ProgramFile) (v *verdict, gone bool) {
 func judgeRewritable(p *posture.ProgramFile, t *posture.Thread) (report.Status, string) {
 	if p.Deleted.State != posture.Known {
 		return report.Unknown, whyNot(&p.Deleted.Origin, "its file")
-	}
-	if onReadOnlyMounts(p) {
-		return report.Pass, "the file and the directories on the way to it are on read-only mounts"
 	}
 	var c Credentials
 	if why := (&gains{}).read(&c, t); why != "" {

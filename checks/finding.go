@@ -39,8 +39,8 @@ func (r *results) add(id string, status report.Status, expected, observed, messa
 	return &r.findings[len(r.findings)-1]
 }
 
-func (r *results) skip(id string) {
-	r.add(id, report.Skipped, "", "", "the policy does not ask")
+func (r *results) skip(id string) *report.Finding {
+	return r.add(id, report.Skipped, "", "", "the policy does not ask")
 }
 
 // whyNot says in words why a fact is not known, naming the thing.

@@ -85,8 +85,8 @@ var memoryHoles = []hole{
 		m.Stacks = []posture.Stack{{TID: 10, Pointer: fact(uint64(0x7800), "syscall", "0x7800")}}
 	})), want: want{"memory.wx [anon]": gap}, says: "writable and executable at once"},
 	{name: "a file to write and execute", change: memory(func(m *posture.Memory) {
-		m.Mappings.Value.Twice = []posture.Mapping{{Start: 0x1000, End: 0x2000, Permissions: "r-xp", Name: "/tmp/\x1b[2J\n"}}
-	}), want: want{"memory.wx /tmp/\x1b[2J\n": gap}, says: "shared and writable elsewhere"},
+		m.Mappings.Value.Twice = []posture.Mapping{{Start: 0x1000, End: 0x2000, Permissions: "r-xp", Name: "/tmp/\x1b[2J"}}
+	}), want: want{"memory.wx /tmp/\x1b[2J": gap}, says: "shared and writable elsewhere"},
 	{name: "mappings not readable", change: memory(func(m *posture.Memory) { m.Mappings = posture.Failed[posture.Mappings]("maps", "kept changing") }),
 		want: want{"memory.wx": unknown, "memory.execstack": unknown}, says: "kept changing"},
 	{name: "too many mappings to compare", change: memory(func(m *posture.Memory) { m.Mappings.Value.Unwatched = 1 }), want: want{"memory.wx all": unknown}, says: "too many"},

@@ -60,12 +60,12 @@ func leaveReach(out *results, _ *audited, pol *policy.Policy) {
 	asked := pol.AsksReach()
 	for i := range reachIDs {
 		f := &reachIDs[i]
+		var last *report.Finding
 		if asked {
-			out.add(f.id, report.Unknown, "checked", "unknown", "checks of what the process can reach were left out of this audit")
+			last = out.add(f.id, report.Unknown, "checked", "unknown", "checks of what the process can reach were left out of this audit")
 		} else {
-			out.skip(f.id)
+			last = out.skip(f.id)
 		}
-		last := &out.findings[len(out.findings)-1]
 		last.Layer, last.Severity = f.layer, f.severity
 	}
 }
