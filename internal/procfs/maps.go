@@ -40,7 +40,7 @@ func (l *mapLine) has(i int, c byte) bool { return l.Permissions[i] == c }
 // apart that differ in what is executable.
 func ParseMaps(r io.Reader) (m posture.Mappings, digest uint64, err error) {
 	p := mapsParser{shared: map[mappedFile]bool{}, executed: map[mappedFile][]posture.Mapping{}, digest: fnvOffset}
-	err = eachLine(r, func(line []byte) error {
+	err = eachMapLine(r, func(line []byte) error {
 		if p.m.Count++; p.m.Count > maxMapLines {
 			return ErrTooLong
 		}
@@ -59,9 +59,9 @@ func ParseMaps(r io.Reader) (m posture.Mappings, digest uint64, err error) {
 	return p.m, p.digest, nil
 }
 
-// eachLine calls each with every line, without its newline. Of a long line the
+// eachMapLine calls each with every line, without its newline. Of a long line the
 // end is left out.
-func eachLine(r io.Reader, each func(line []byte) error) error {
+func eachMapLine(r io.Reader, each func(line []byte) error) error {
 	buf := make([]byte, 64<<10)
 	var line []byte
 	length := 0
