@@ -87,7 +87,7 @@ func judgeRewritable(p *posture.ProgramFile, t *posture.Thread) (report.Status, 
 		if i >= 0 {
 			g, what = &p.Directories[i], "the directory "+quoted(p.Directories[i].Path)
 		}
-		how, may, why := c.mayWrite(g, i >= 0)
+		how, may, why := c.mayRewrite(g, i >= 0)
 		readOnly, known := g.ReadOnly.Get()
 		switch {
 		case may == no || known && readOnly:
@@ -126,9 +126,9 @@ func onReadOnlyMounts(p *posture.ProgramFile) bool {
 // Capabilities with which files of others are written, or become one's own.
 const writingCaps = capDACOverride | capFOwner | 1<<0 /* CAP_CHOWN */ | capSetuid
 
-// mayWrite goes by path_resolution(7). An owner gives himself the right. In a
+// mayRewrite goes by path_resolution(7). An owner gives himself the right. In a
 // directory with the sticky bit only owners put something in a file's place.
-func (c *Credentials) mayWrite(g *posture.Guard, directory bool) (how string, may answer, why string) {
+func (c *Credentials) mayRewrite(g *posture.Guard, directory bool) (how string, may answer, why string) {
 	if g.UID.State != posture.Known || g.GID.State != posture.Known {
 		if g.Mode&0o002 != 0 && !(directory && g.Mode&posture.Sticky != 0) {
 			return "by everyone", yes, ""
