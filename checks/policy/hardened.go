@@ -1,5 +1,17 @@
 package policy
 
+import "slices"
+
+// maskedPaths and readonlyPaths are those that engines hide and keep from being
+// written to since they first did; the lists of newer ones are longer.
+var (
+	maskedPaths = []string{
+		"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+		"/proc/timer_list", "/proc/timer_stats", "/sys/firmware",
+	}
+	readonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+)
+
 // bindService is CAP_NET_BIND_SERVICE alone.
 func bindService() *CapSet {
 	const netBindService = 10
@@ -33,6 +45,7 @@ func webService() *Policy {
 		},
 		Filesystem:  Filesystem{Root: Root{ReadOnly: true}},
 		Descriptors: Descriptors{NoneOutsideRoot: true, NoDevices: true, NoRawSockets: true, NoNamespaces: true, NoKernelObjects: true},
+		Network:     Network{NoRaw: true},
 		Probes:      Probes{Reescalation: without(DefaultReescalation(), ambientRaise), Syscalls: DefaultSyscalls()},
 	}
 }
@@ -54,9 +67,16 @@ func dockerHardened() *Policy {
 		Filesystem: Filesystem{
 			Root:          Root{NotHost: true, NotChroot: true, ReadOnly: true},
 			NoSetuidFiles: true,
+			// /dev is a tmpfs of user 0, and executable. With version 1 of control
+			// groups there is another where they are mounted.
+			Writable:      &[]string{"/dev", "/dev/mqueue", "/dev/shm", "/sys/fs/cgroup", "/tmp"},
+			Executable:    &[]string{"/dev"},
+			MaskedPaths:   slices.Clone(maskedPaths),
+			ReadonlyPaths: slices.Clone(readonlyPaths),
+			NoDevices:     true,
 		},
 		Descriptors: Descriptors{NoneOutsideRoot: true, NoneWritable: true, NoDevices: true, NoRawSockets: true, NoNamespaces: true, NoKernelObjects: true},
-		Network:     Network{NoAbstract: true},
+		Network:     Network{NoAbstract: true, NoRaw: true},
 		Namespaces:  Namespaces{Private: []string{"pid", "mnt", "net", "ipc", "uts"}},
 		Probes:      Probes{Reescalation: without(DefaultReescalation(), append([]string{ambientRaise}, takingRoot...)...), Syscalls: DefaultSyscalls()},
 	}
@@ -81,9 +101,14 @@ func jail() *Policy {
 			NoNewPrivileges: true,
 			UniformThreads:  true,
 		},
-		Filesystem:  Filesystem{Root: Root{NotHost: true, NotChroot: true}},
+		Filesystem: Filesystem{
+			Root: Root{NotHost: true, NotChroot: true},
+			// Nothing that was written there can be executed.
+			Executable: &[]string{},
+			NoDevices:  true,
+		},
 		Descriptors: Descriptors{NoneOutsideRoot: true, NoneWritable: true, NoDevices: true, NoRawSockets: true, NoNamespaces: true, NoKernelObjects: true},
-		Network:     Network{NoAbstract: true},
+		Network:     Network{NoAbstract: true, NoEgress: true, NoRaw: true},
 		Namespaces: Namespaces{
 			Private: []string{"user", "pid", "mnt", "net", "ipc", "uts"},
 			IDMap:   IDMap{Size: 1, NotHostRoot: true},

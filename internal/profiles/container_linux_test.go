@@ -48,9 +48,14 @@ var containerHoles = []containerHole{
 	{name: "one capability more, for a user", with: "--user 65532:65532 --cap-add NET_RAW", gaps: because{
 		"capabilities.effective": "CAP_NET_RAW", "capabilities.permitted": "CAP_NET_RAW", "capabilities.inheritable": "CAP_NET_RAW",
 		"capabilities.ambient": "CAP_NET_RAW", "capabilities.bounding": "CAP_NET_RAW", "capabilities.exec": "CAP_NET_RAW",
-		"probe.raw-socket": "CAP_NET_RAW", "probe.packet-socket": "CAP_NET_RAW",
+		"probe.raw-socket": "CAP_NET_RAW", "probe.packet-socket": "CAP_NET_RAW", "network.raw": "CAP_NET_RAW",
 	}},
-	{name: "read-only", without: "--read-only", gaps: because{"filesystem.root": "it can be written to"}},
+	{name: "read-only", without: "--read-only", gaps: because{
+		"filesystem.root": "it can be written to", "filesystem.writable": "it can be written to", "filesystem.executable": "and what is written can be executed"}},
+	{name: "noexec", without: "--tmpfs /tmp:noexec,nosuid", with: "--tmpfs /tmp:exec,nosuid", gaps: because{"filesystem.executable": "what is written to /tmp"}},
+	{name: "a volume", with: "-v DIR/programs:/programs:rw,noexec", gaps: because{"filesystem.writable": "it is one"}},
+	{name: "masked paths", with: "--security-opt unmask=ALL", gaps: because{"filesystem.masked": "they are there, and can be written to"}},
+	{name: "device", with: "--device /dev/kmsg", gaps: because{"filesystem.device": "it is none of OCI's"}},
 	{name: "no-new-privileges", without: "--security-opt no-new-privileges", gaps: because{"privilege.no_new_privs": "it is not set"}},
 	{name: "a setuid program", without: "--security-opt no-new-privileges", with: "-v DIR/programs:/programs:ro,suid,exec", gaps: because{
 		"privilege.no_new_privs": "it is not set", "filesystem.setuid": "one becomes user 65532"}},
@@ -66,7 +71,7 @@ var containerHoles = []containerHole{
 	{name: "a directory", open: func() (*os.File, error) { return os.Open("/") }, gaps: because{"fds.directory": "inherited"}},
 	{name: "a file for writing", open: func() (*os.File, error) { return os.CreateTemp("/var/tmp", "selfaudit-profiles-") }, gaps: because{"fds.writable": "inherited"}},
 	{name: "a device", open: func() (*os.File, error) { return os.Open("/dev/kmsg") }, gaps: because{"fds.device": "inherited"}},
-	{name: "a raw socket", open: rawSocket, gaps: because{"fds.socket": "inherited"}},
+	{name: "a raw socket", open: rawSocket, gaps: because{"fds.socket": "inherited", "network.raw": "which is as good as making one"}},
 	{name: "a namespace", open: func() (*os.File, error) { return os.Open("/proc/self/ns/net") }, gaps: because{"fds.namespace": "inherited"}},
 	{name: "another's memory", open: func() (*os.File, error) { return os.Open("/proc/self/mem") }, gaps: because{"fds.kernel": "inherited", "probe.process-vm-readv": "which is the same"}},
 }

@@ -47,13 +47,14 @@ var jailHoles = []jailHole{
 	}},
 	{name: "pid namespace", without: "pid", gaps: because{"namespace pid": "it sees the machine's processes"}},
 	{name: "ipc namespace", without: "ipc", gaps: because{"namespace ipc": "it shares System V IPC"}},
-	{name: "mount namespace", without: "mnt", gaps: because{"namespace mnt": "it has the machine's mounts", "filesystem.root": "and so its root"}},
+	{name: "mount namespace", without: "mnt", gaps: machineRoot(because{"namespace mnt": "it has the machine's mounts"})},
 	{name: "uts namespace", without: "uts", gaps: because{"namespace uts": "it shares the host name"}},
-	{name: "network namespace", without: "net", gaps: because{"namespace net": "it has the machine's network", "network.abstract": "and its abstract sockets"}},
+	{name: "network namespace", without: "net", gaps: because{"namespace net": "it has the machine's network", "network.abstract": "and its abstract sockets", "network.egress": "and its routes"}},
 	{name: "two ids", leave: "id", asRoot: true, gaps: because{"idmap": "two are mapped"}},
 	{name: "host root", asRoot: true, gaps: because{"idmap": "its one id is the machine's 0"}},
-	{name: "pivot_root never called", without: "pivot", gaps: because{"filesystem.root": "all is prepared, and the root is the machine's"}},
+	{name: "pivot_root never called", without: "pivot", gaps: machineRoot(because{})},
 	{name: "plain chroot", leave: "chroot", gaps: because{"filesystem.root": "the machine's root is still beneath"}},
+	{name: "noexec", without: "noexec", gaps: because{"filesystem.executable": "it can write to its root"}},
 	{name: "the old root", without: "chdir", gaps: because{"filesystem.cwd": "the working directory lies in it", "probe.fd-escape": "and .. leads through it"}},
 	{name: "bounding set", without: "bounding", gaps: because{"capabilities.bounding": "it is full"}},
 	{name: "no_new_privs", without: "no-new-privs", gaps: because{"privilege.no_new_privs": "it is not set"}},
@@ -72,7 +73,7 @@ var jailHoles = []jailHole{
 	{name: "a directory", open: func() (*os.File, error) { return os.Open("/") }, gaps: because{"fds.directory": "inherited", "probe.fd-escape": "and .. leads out"}},
 	{name: "a file for writing", open: func() (*os.File, error) { return os.CreateTemp("/var/tmp", "selfaudit-profiles-") }, gaps: because{"fds.writable": "inherited"}},
 	{name: "a device", open: func() (*os.File, error) { return os.Open("/dev/kmsg") }, gaps: because{"fds.device": "inherited"}},
-	{name: "a raw socket", open: rawSocket, gaps: because{"fds.socket": "inherited"}},
+	{name: "a raw socket", open: rawSocket, gaps: because{"fds.socket": "inherited", "network.raw": "which is as good as making one"}},
 	{name: "a namespace", open: func() (*os.File, error) { return os.Open("/proc/self/ns/net") }, gaps: because{"fds.namespace": "inherited"}},
 	{name: "another's memory", open: func() (*os.File, error) { return os.Open("/proc/self/mem") }, gaps: because{"fds.kernel": "inherited", "probe.process-vm-readv": "which is the same"}},
 }
@@ -83,6 +84,15 @@ func held(gaps because) because {
 	for _, attempt := range strings.Fields("chroot fsopen fspick mount mount-setattr move-mount open-tree packet-socket pivot-root raw-socket reboot setdomainname sethostname setns umount2") {
 		gaps["probe."+attempt] = "in a user namespace of its own it may"
 	}
+	gaps["network.raw"] = "in a user namespace of its own it may"
+	return gaps
+}
+
+// machineRoot adds what a process in the machine's root has.
+func machineRoot(gaps because) because {
+	gaps["filesystem.root"] = "it is the machine's"
+	gaps["filesystem.device"] = "its devices that every user may open"
+	gaps["filesystem.executable"] = "its directories that every user may write to"
 	return gaps
 }
 

@@ -58,8 +58,8 @@ var serviceHoles = []serviceHole{
 		"probe.setgid-root": "which can be taken", "probe.setresgid-root": "which can be taken"}},
 	{name: "groups", set: func(s *fixture.Settings) { s.Groups = []uint32{0} }, gaps: because{"identity.groups": "group 0 is left"}},
 	{name: "effective", set: func(s *fixture.Settings) { s.Effective |= netRaw; s.Permitted |= netRaw }, gaps: because{
-		"capabilities.effective": "CAP_NET_RAW", "capabilities.permitted": "CAP_NET_RAW", "probe.raw-socket": "CAP_NET_RAW", "probe.packet-socket": "CAP_NET_RAW"}},
-	{name: "permitted", set: func(s *fixture.Settings) { s.Permitted |= netRaw }, gaps: because{"capabilities.permitted": "CAP_NET_RAW", "probe.capset": "and it can be raised"}},
+		"capabilities.effective": "CAP_NET_RAW", "capabilities.permitted": "CAP_NET_RAW", "probe.raw-socket": "CAP_NET_RAW", "probe.packet-socket": "CAP_NET_RAW", "network.raw": "CAP_NET_RAW"}},
+	{name: "permitted", set: func(s *fixture.Settings) { s.Permitted |= netRaw }, gaps: because{"capabilities.permitted": "CAP_NET_RAW", "probe.capset": "and it can be raised", "network.raw": "CAP_NET_RAW"}},
 	{name: "inheritable", set: func(s *fixture.Settings) { s.Inheritable = netBindService }, gaps: because{"capabilities.inheritable": "one is left"}},
 	{name: "ambient", set: func(s *fixture.Settings) { s.Inheritable, s.Ambient = netBindService, netBindService }, gaps: because{
 		"capabilities.inheritable": "it takes that", "capabilities.ambient": "one is left"}},
@@ -67,7 +67,7 @@ var serviceHoles = []serviceHole{
 		s.Effective, s.Permitted, s.Inheritable, s.Ambient = netRaw, netRaw, netRaw, netRaw
 	}, gaps: because{
 		"capabilities.effective": "CAP_NET_RAW", "capabilities.permitted": "CAP_NET_RAW", "capabilities.inheritable": "CAP_NET_RAW", "capabilities.ambient": "CAP_NET_RAW",
-		"capabilities.exec": "every program gets it", "probe.raw-socket": "CAP_NET_RAW", "probe.packet-socket": "CAP_NET_RAW"}},
+		"capabilities.exec": "every program gets it", "probe.raw-socket": "CAP_NET_RAW", "probe.packet-socket": "CAP_NET_RAW", "network.raw": "CAP_NET_RAW"}},
 	{name: "bounding", set: func(s *fixture.Settings) { s.Bounding |= netRaw }, gaps: because{"capabilities.bounding": "CAP_NET_RAW"}},
 	{name: "no_new_privs", set: func(s *fixture.Settings) { s.NoNewPrivs = false }, gaps: because{"privilege.no_new_privs": "it is not set"}},
 	{name: "one thread", set: func(s *fixture.Settings) { s.Odd = fixture.OddGroups }, gaps: because{"threads.uniform": "its groups are others", "identity.groups": "group 0 is left to it"}},
@@ -86,7 +86,7 @@ var serviceHoles = []serviceHole{
 	{name: "a directory", old: temporary, new: temporary + "; mkdir /tmp/a; mount -t tmpfs tmpfs /tmp/a; exec 7</tmp/a; umount -l /tmp/a", gaps: because{"fds.directory": "it lies on a mount that is gone"}},
 	{name: "the working directory", old: temporary, new: temporary + "; mkdir /tmp/a; mount -t tmpfs tmpfs /tmp/a; cd /tmp/a; umount -l /tmp/a", gaps: because{"filesystem.cwd": "it lies on a mount that is gone"}},
 	{name: "a device", set: func(s *fixture.Settings) { s.Hold = []string{"device"} }, gaps: because{"fds.device": "it is open"}},
-	{name: "a raw socket", set: func(s *fixture.Settings) { s.Hold = []string{"raw"} }, gaps: because{"fds.socket": "it is open"}},
+	{name: "a raw socket", set: func(s *fixture.Settings) { s.Hold = []string{"raw"} }, gaps: because{"fds.socket": "it is open", "network.raw": "which is as good as making one"}},
 	{name: "a namespace", set: func(s *fixture.Settings) { s.Hold = []string{"namespace"} }, gaps: because{"fds.namespace": "it is open"}},
 	{name: "a kernel object", set: func(s *fixture.Settings) { s.Hold = []string{"bpf"} }, gaps: because{"fds.kernel": "it is open"}},
 }
