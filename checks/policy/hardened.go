@@ -87,6 +87,7 @@ func composeHardened() *Policy {
 	p := dockerHardened()
 	bound := func(resource string, soft, hard uint64) Rlimit { return Rlimit{resource, &soft, &hard} }
 	p.Process.Rlimits = []Rlimit{bound("RLIMIT_NOFILE", 1024, 2048), bound("RLIMIT_NPROC", 128, 128)}
+	p.Resources = Resources{Memory: 256 << 20, CPUQuota: 100_000, CPUPeriod: 100_000}
 	return p
 }
 

@@ -218,13 +218,17 @@ func TestDockerHardened(t *testing.T) {
 // TestDockerHardenedHoles undoes one flag at a time.
 func TestDockerHardenedHoles(t *testing.T) {
 	y := newYard(t)
-	y.holes(t, "docker-hardened", hardenedFlags+" "+podmanFlags, containerHoles)
+	y.holes(t, "docker-hardened", hardenedFlags+" "+podmanFlags, containerHoles, nil)
 }
 
-func (y *yard) holes(t *testing.T, name, flags string, holes []containerHole) {
+// holes makes each, and takes those of another profile for made.
+func (y *yard) holes(t *testing.T, name, flags string, holes, made []containerHole) {
 	abstractSocket(t)
 	pol := profile(t, name)
 	var gaps []because
+	for _, h := range made {
+		gaps = append(gaps, h.gaps)
+	}
 	for _, h := range holes {
 		gaps = append(gaps, h.gaps)
 		t.Run(h.name, func(t *testing.T) { holed(t, outside(t, y.start(t, h, flags), pol), h.gaps) })
@@ -234,6 +238,9 @@ func (y *yard) holes(t *testing.T, name, flags string, holes []containerHole) {
 
 // limitHoles are those that a profile with limits shows beside.
 var limitHoles = []containerHole{
+	{name: "memory", without: "--memory 256m", gaps: because{"limit.cgroup memory": "it may have all of the machine's"}},
+	{name: "more memory", without: "--memory 256m", with: "--memory 512m", gaps: because{"limit.cgroup memory": "it is more"}},
+	{name: "cpus", without: "--cpus 1.0", gaps: because{"limit.cgroup cpu": "it may use all"}},
 	{name: "nproc", without: "--ulimit nproc=128", gaps: because{"limit.rlimit RLIMIT_NPROC": "it is the machine's"}},
 	{name: "nofile, soft", without: "--ulimit nofile=1024:2048", with: "--ulimit nofile=2048:2048", gaps: because{"limit.rlimit RLIMIT_NOFILE": "the soft limit is higher"}},
 	{name: "nofile, hard", without: "--ulimit nofile=1024:2048", with: "--ulimit nofile=1024:4096", gaps: because{"limit.rlimit RLIMIT_NOFILE": "it may raise the soft one"}},
@@ -243,5 +250,5 @@ var limitHoles = []containerHole{
 // docker-hardened.
 func TestComposeHardenedHoles(t *testing.T) {
 	y := newYard(t)
-	y.holes(t, "compose-hardened", hardenedFlags+" "+limitFlags+" "+podmanFlags, slices.Concat(limitHoles, containerHoles))
+	y.holes(t, "compose-hardened", hardenedFlags+" "+limitFlags+" "+podmanFlags, limitHoles, containerHoles)
 }
