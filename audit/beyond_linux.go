@@ -16,6 +16,7 @@ import (
 // Bounds on what attempts are made on.
 const (
 	mostKinds       = 48 // processes that differ in what the kernel looks at
+	mostAlike       = 4  // of those kinds of which some may be dumpable, and nothing shows which
 	mostRoots       = 24 // roots of others, over all procfs mounts
 	mostProcs       = 4
 	mostDirectories = 12
@@ -98,8 +99,7 @@ func (f *finder) close() {
 // process opened.
 func (f *finder) directories(on *probes.Beyond, err error) {
 	on.NotOpened = ""
-	cwd := &f.p.Root.CwdOutside
-	on.Directories = append(on.Directories, probes.Directory{FD: probes.WorkingDirectory, What: "the working directory", Inside: cwd.State == posture.Known && !cwd.Value})
+	f.workingDirectories(on)
 	list, known := f.p.Descriptors.Get()
 	if !known {
 		on.NotOpened = "its descriptors: " + f.p.Descriptors.Why()
@@ -122,7 +122,7 @@ func (f *finder) directories(on *probes.Beyond, err error) {
 			on.NotOpened = "only " + strconv.Itoa(mostDirectories) + " directories were tried"
 			continue
 		}
-		fd, is, errOpen := f.directory(d.FD, err)
+		fd, is, errOpen := f.directory(d, err)
 		switch {
 		case errOpen != nil:
 			on.NotOpened = what + ": " + named(errOpen).Error()
@@ -132,16 +132,42 @@ func (f *finder) directories(on *probes.Beyond, err error) {
 	}
 }
 
+// workingDirectories are the one that attempts begin in, and that of the thread
+// whose leads out of the root directory.
+func (f *finder) workingDirectories(on *probes.Beyond) {
+	cwd, tid := &f.p.Root.CwdOutside, f.p.Root.Of.CwdOutside
+	out, placed := cwd.Get()
+	on.Directories = append(on.Directories, probes.Directory{FD: probes.WorkingDirectory, What: "the working directory", Inside: placed && !out})
+	if tid == 0 || placed && !out {
+		return
+	}
+	what := "the working directory of thread " + strconv.Itoa(tid)
+	if f.p.Self || f.task == nil {
+		on.NotOpened = what + " is another one"
+		return
+	}
+	fd, err := f.task.Follow(strconv.Itoa(tid) + "/cwd")
+	if err != nil {
+		on.NotOpened = what + ": " + named(err).Error()
+		return
+	}
+	f.fds = append(f.fds, fd)
+	on.Directories = append(on.Directories, probes.Directory{FD: fd, What: what, Outside: placed && out})
+}
+
 // directory returns a descriptor that refers to what one of the process does: the
 // own one, or one opened by O_PATH, which asks nothing of what lies behind.
-func (f *finder) directory(fd int, err error) (int, bool, error) {
+func (f *finder) directory(d *posture.Descriptor, err error) (int, bool, error) {
 	if f.p.Self {
-		return fd, true, nil
+		if d.TID != kernel.Gettid() {
+			return -1, false, errors.New("it is open in thread " + strconv.Itoa(d.TID))
+		}
+		return d.FD, true, nil
 	}
 	if f.task == nil {
 		return -1, false, err
 	}
-	name := strconv.Itoa(f.p.PID) + "/fd/" + strconv.Itoa(fd)
+	name := strconv.Itoa(d.TID) + "/fd/" + strconv.Itoa(d.FD)
 	own, err := f.task.Follow(name)
 	if err != nil {
 		return -1, false, err
@@ -182,7 +208,8 @@ func (f *finder) procs(on *probes.Beyond, err error) {
 	}
 	for i := range mounts {
 		m := &mounts[i]
-		covered := slices.ContainsFunc(mounts[i+1:], func(later posture.Mount) bool { return later.Point == m.Point })
+		// Which came later does not tell: move_mount(2) puts some beneath others.
+		covered := slices.ContainsFunc(mounts, func(o posture.Mount) bool { return o.Parent == m.ID && o.ID != m.ID && o.Point == m.Point })
 		switch {
 		case m.Type != "proc" || covered:
 		case m.Root != "/":

@@ -158,6 +158,39 @@ func TestBeyond(t *testing.T) {
 	wantBeyond(t, "a directory from outside", beyondOf(t, asNeighbour(t, syscall.CLONE_NEWPID, false, dir)), map[string]report.Status{"probe.fd-escape": report.Gap})
 }
 
+// TestHiddenBehindAnother: one process that is not dumpable does not speak for
+// another one of the same user.
+func TestHiddenBehindAnother(t *testing.T) {
+	launch.NeedRoot(t)
+	pid := asNeighbour(t, 0, false)
+	program, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What its user may not read is not dumpable: execve(2).
+	hidden := filepath.Join(t.TempDir(), "hidden")
+	for d := filepath.Dir(hidden); strings.HasPrefix(d, os.TempDir()+"/"); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(hidden, program, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(hidden, "60")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: neighbour, Gid: neighbour}}
+	first := startUntilEnd(t, cmd)
+	until(t, func() bool { return launch.Status(first)["Name"] == "hidden" })
+	if f := beyondOf(t, pid)["probe.ptrace-processes"]; f.Status != report.Pass {
+		t.Errorf("beside one that is not dumpable: %s: %s", f.Status, f.Message)
+	}
+	outsider(t)
+	if f := beyondOf(t, pid)["probe.ptrace-processes"]; f.Status != report.Gap {
+		t.Errorf("beside another one too: %s: %s", f.Status, f.Message)
+	}
+}
+
 // TestOthersProcInRoot: a /proc of the pid namespace above numbers processes as
 // the auditor does, and leads out of the root though they cannot be signalled.
 func TestOthersProcInRoot(t *testing.T) {

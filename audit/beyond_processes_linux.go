@@ -20,7 +20,7 @@ type neighbour struct {
 	number int
 	uid    posture.IDs
 	// kind tells apart what the kernel looks at: ids, permitted capabilities,
-	// the user namespace.
+	// the user namespace, whether it is dumpable, its LSM label.
 	kind   string
 	userns string
 	traced bool
@@ -95,7 +95,10 @@ func (f *finder) look(pid int) (n neighbour, err error) {
 	// Who may not see it tells fewer kinds apart.
 	n.userns, _ = f.proc.Dir().Readlink(name + "/ns/user")
 	gid := &status.GID.Value
-	n.kind = strings.Join([]string{idWords(&uid), idWords(gid), strconv.FormatUint(uint64(status.Caps.Permitted.Value), 16), strconv.FormatBool(n.traced), n.userns}, "|")
+	n.kind = strings.Join([]string{idWords(&uid), idWords(gid), strconv.FormatUint(uint64(status.Caps.Permitted.Value), 16), strconv.FormatBool(n.traced), n.userns, f.dumpable(name)}, "|")
+	if label, err := f.proc.Dir().Read(name+"/attr/current", &f.buf); err == nil {
+		n.kind += "|" + string(label)
+	}
 	if f.number != nil {
 		number, known, err := f.number(pid)
 		if err != nil {
@@ -107,6 +110,22 @@ func (f *finder) look(pid int) (n neighbour, err error) {
 	}
 	n.outside = f.uid().State != posture.Known || !shareID(&uid, &f.uid().Value)
 	return n, nil
+}
+
+// dumpable says whose the files of a process are: root's where it is not dumpable,
+// so that nobody of its own user may trace it. Of root's processes nothing shows
+// that.
+func (f *finder) dumpable(name string) string {
+	fd, err := f.proc.Dir().Open(name+"/environ", kernel.OpenPath)
+	if err != nil {
+		return ""
+	}
+	defer kernel.Close(fd)
+	st, err := f.c.Inode(fd, "", "/proc/"+name+"/environ")
+	if err != nil {
+		return ""
+	}
+	return strconv.FormatUint(uint64(st.UID), 10)
 }
 
 func idWords(ids *posture.IDs) string {
@@ -162,7 +181,7 @@ func (f *finder) processes(on *probes.Beyond, err error) (pids []int) {
 		return 3
 	}
 	slices.SortStableFunc(list, func(a, b neighbour) int { return cmp.Or(rank(&a)-rank(&b), a.pid-b.pid) })
-	kinds := map[string]bool{}
+	kinds := map[string]int{}
 	left := 0
 	for i := range list {
 		n := &list[i]
@@ -170,10 +189,14 @@ func (f *finder) processes(on *probes.Beyond, err error) (pids []int) {
 			continue
 		}
 		on.Named++
-		if rank(n) > 1 && n.number != 1 && kinds[n.kind] {
+		most := 1
+		if n.uid.Effective.Outside == 0 {
+			most = mostAlike
+		}
+		if rank(n) > 1 && n.number != 1 && kinds[n.kind] >= most {
 			continue
 		}
-		kinds[n.kind] = true
+		kinds[n.kind]++
 		if len(on.Processes) == mostKinds {
 			left++
 			continue

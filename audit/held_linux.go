@@ -1,12 +1,9 @@
 package audit
 
 import (
-	"bytes"
 	"errors"
-	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
@@ -71,22 +68,24 @@ func heldMemory(p *posture.Process) (found []posture.Attempt, limit string, err 
 	return h.found, limit, nil
 }
 
-// look looks at one process, with all of its threads: each has its own tracer.
+// look looks at one process, with all of its threads: each has its own tracer,
+// and may have ids of its own.
 func (h *holder) look(pid int) {
-	s, err := h.status(strconv.Itoa(pid) + "/status")
+	name := strconv.Itoa(pid)
+	stat, err := h.stat(name + "/stat")
 	if err != nil {
 		h.miss(err)
 		return
 	}
-	theirs := &s.Thread
-	shares, err := h.c.SameMemory(h.own.TID, pid)
-	h.miss(err)
-	if shares && (h.beyond(theirs) || h.looser(theirs)) {
-		h.add("process-vm-readv", "it shares its memory with", pid, theirs, sourceShared)
+	if stat.KernelThread() || stat.Zombie() && stat.Threads <= 1 {
+		return // no memory, and nobody traces it any more
 	}
-	if !h.beyond(theirs) {
+	leader, err := h.status(name + "/status")
+	if err != nil {
+		h.miss(err)
 		return
 	}
+	whole := leader.Thread // the next reading takes the memory of this one
 	task, err := h.proc.Task(pid)
 	if err != nil {
 		h.miss(err)
@@ -95,17 +94,61 @@ func (h *holder) look(pid int) {
 	defer task.Close()
 	list, err := task.Numbers(&h.buf, nil)
 	h.miss(err)
+	h.threads(pid, &whole, list, h.shares(pid, &stat, list))
+}
+
+// threads looks at the threads of one process.
+func (h *holder) threads(pid int, leader *posture.Thread, list []int, shares bool) {
+	told := false
 	for _, tid := range list {
-		data, err := task.Read(strconv.Itoa(tid)+"/status", &h.buf)
+		s, err := h.status(strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/status")
 		if err != nil {
 			h.miss(err)
 			continue
 		}
-		if tracer := &procfs.StatusOf(data, "").TracerPID; tracer.State == posture.Known && slices.Contains(h.tids, tracer.Value) {
-			h.add("ptrace", "it traces", pid, theirs, sourceTracer)
+		beyond := h.beyond(&s.Thread)
+		if shares && !told && (beyond || h.looser(&s.Thread)) {
+			told = true
+			h.add("process-vm-readv", "it shares its memory with", pid, &s.Thread, sourceShared)
+		}
+		if tracer := &s.TracerPID; (beyond || h.beyond(leader)) && tracer.State == posture.Known && slices.Contains(h.tids, tracer.Value) {
+			h.add("ptrace", "it traces", pid, &s.Thread, sourceTracer)
 			return
 		}
 	}
+}
+
+// shares says whether a process has the memory of the own one. A leader that has
+// ended has none, and its threads still have theirs.
+func (h *holder) shares(pid int, leader *procfs.Stat, list []int) bool {
+	if !leader.Zombie() {
+		same, err := h.c.SameMemory(h.own.TID, pid)
+		h.miss(err)
+		return same
+	}
+	for _, tid := range list {
+		stat, err := h.stat(strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/stat")
+		if err == nil && stat.Zombie() {
+			continue
+		}
+		same := false
+		if err == nil {
+			same, err = h.c.SameMemory(h.own.TID, tid)
+		}
+		h.miss(err)
+		if same {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *holder) stat(name string) (procfs.Stat, error) {
+	data, err := h.proc.Dir().Read(name, &h.buf)
+	if err != nil {
+		return procfs.Stat{}, err
+	}
+	return procfs.ParseStat(data)
 }
 
 func (h *holder) status(name string) (*procfs.Status, error) {
@@ -147,74 +190,4 @@ func (h *holder) add(name, what string, pid int, t *posture.Thread, source strin
 		Name: name, Outcome: posture.Succeeded, Detail: what + " " + who + ", already",
 		Evidence: []posture.Evidence{{Source: source, Value: who}},
 	})
-}
-
-// opened looks for open files that are the memory of others.
-func (h *holder) opened() {
-	for i := range h.p.Descriptors.Value {
-		d := &h.p.Descriptors.Value[i]
-		dir, base := path.Split(d.Path)
-		if base != "mem" || !strings.HasPrefix(dir, "/") {
-			continue
-		}
-		pid, err := strconv.Atoi(path.Base(dir))
-		if err != nil || pid == h.p.PID || !h.isMemory(d.FD, pid) {
-			continue
-		}
-		s, err := h.status(strconv.Itoa(pid) + "/status")
-		if err != nil {
-			h.miss(err)
-			continue
-		}
-		if h.beyond(&s.Thread) {
-			h.add("process-vm-readv", "descriptor "+strconv.Itoa(d.FD)+" is of the memory of", pid, &s.Thread, "/proc/"+strconv.Itoa(h.p.PID)+"/fd/"+strconv.Itoa(d.FD))
-		}
-	}
-}
-
-// ring looks for an open io_uring(7): what is queued there no filter sees, and it
-// is done with the credentials registered before, which nothing shows.
-func (h *holder) ring() {
-	const link, name = "anon_inode:[io_uring]", "io-uring-setup"
-	where := ""
-	for i := range h.p.Descriptors.Value {
-		if d := &h.p.Descriptors.Value[i]; d.Path == link {
-			where = "descriptor " + strconv.Itoa(d.FD)
-		}
-	}
-	if where == "" {
-		// A mapping is left where the descriptor was closed.
-		maps := strconv.Itoa(h.p.PID) + "/maps"
-		data, err := h.proc.Dir().Read(maps, &h.buf)
-		h.miss(err)
-		if !bytes.Contains(data, []byte(" "+link+"\n")) {
-			return
-		}
-		where = "a mapping in /proc/" + maps
-	}
-	h.found = append(h.found, posture.Attempt{
-		Name: name, Outcome: posture.Succeeded, Detail: where + " is of a ring that was set up before",
-		Evidence: []posture.Evidence{{Source: where, Value: link}},
-	})
-}
-
-// isMemory says whether a descriptor of the process is of that file of our own
-// /proc: names alone are the process's choice.
-func (h *holder) isMemory(fd, pid int) bool {
-	theirs, err := h.proc.Dir().Follow(strconv.Itoa(h.p.PID) + "/fd/" + strconv.Itoa(fd))
-	if err != nil {
-		h.miss(err)
-		return false
-	}
-	defer kernel.Close(theirs)
-	ours, err := h.proc.Dir().Open(strconv.Itoa(pid)+"/mem", kernel.OpenPath)
-	if err != nil {
-		h.miss(err)
-		return false
-	}
-	defer kernel.Close(ours)
-	a, err1 := h.c.Stat(theirs, "a descriptor")
-	b, err2 := h.c.Stat(ours, "a file")
-	h.miss(errors.Join(err1, err2))
-	return err1 == nil && err2 == nil && a.Dev == b.Dev && a.Ino == b.Ino
 }

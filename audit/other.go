@@ -35,6 +35,7 @@ func observeOther(ctx context.Context, c *config, o collect.Options) (*posture.P
 	}
 	// Whoever stands in for a process needs its filters.
 	o.Filters = o.Filters || asked || tries
+	o.Descriptors = o.Descriptors || tries && asksHeld(c.policy)
 	p, err := collect.PID(ctx, c.pid, o)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/child"
 	"github.com/selfaudit/selfaudit/internal/collect"
@@ -19,6 +20,12 @@ import (
 // place attempts are made.
 // Threads of real programs have one or two.
 const maxStandIns = 8
+
+// Attempts that descriptors may have made needless.
+const (
+	heldOpen = "process-vm-readv"
+	heldRing = "io-uring-setup"
+)
 
 // standIns makes attempts in the place of another process's threads.
 type standIns struct {
@@ -74,6 +81,13 @@ func (s *standIns) held() {
 			s.p.Attempts = append(s.p.Attempts, a)
 		}
 	}
+}
+
+// asksHeld says that a policy asks for what descriptors may hold already.
+func asksHeld(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Probes.Names(), func(name string) bool {
+		return name == heldOpen || name == heldRing || name == "fd-escape"
+	})
 }
 
 // class makes the attempts of one class.

@@ -171,6 +171,8 @@ type RootThreads struct {
 // Descriptor is one open file descriptor.
 type Descriptor struct {
 	FD int
+	// TID is a thread in whose table it is.
+	TID int
 	// Path is what the kernel prints for it; the target chose its bytes.
 	Path string
 	// Directory is true for a directory, opened in whatever way.

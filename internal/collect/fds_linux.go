@@ -127,7 +127,7 @@ func (d *descriptorReader) read(tid int) error {
 		if d.p.Self && tid == d.tid && d.ownTool(fd, dir) {
 			continue
 		}
-		d.out = append(d.out, posture.Descriptor{FD: fd})
+		d.out = append(d.out, posture.Descriptor{FD: fd, TID: tid})
 		if !d.look(&d.out[len(d.out)-1], dir) {
 			d.out = d.out[:len(d.out)-1]
 		}
