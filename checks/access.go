@@ -203,7 +203,7 @@ func tried(a *audited, p *posture.Place, of func(*posture.Try) posture.Outcome) 
 			worst, detail = posture.Undecided, "was tried, and that decides nothing: "+t.Detail
 		}
 	}
-	if worst == posture.Stopped && a.Self && a.othersUnlike() != "" {
+	if worst == posture.Stopped && !p.Barred && a.Self && a.othersUnlike() != "" {
 		return posture.Undecided, "is refused to the thread that audits (" + detail + "), and may not be to others: " + a.othersUnlike()
 	}
 	return worst, detail

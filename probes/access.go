@@ -121,7 +121,8 @@ func (t *tries) fits(p *posture.Place) bool {
 	if len(t.list) == 0 {
 		return true
 	}
-	return t.data+min(len(p.Path), longestTry)+room < triesData && int(t.prog.Next())+steps < triesSteps
+	used := t.prog.Buffer(0).Offset()
+	return used+2*min(len(p.Path), longestTry)+room < triesData && int(t.prog.Next())+steps < triesSteps
 }
 
 // openPath opens the place's path.
@@ -143,7 +144,6 @@ func (t *tries) end(fd child.Step) {
 // place writes the calls for one place.
 func (t *tries) place(p *posture.Place) {
 	var one placeTry
-	before := t.prog.Next()
 	switch {
 	case p.Untried != "":
 		one.why = p.Untried
@@ -170,7 +170,6 @@ func (t *tries) place(p *posture.Place) {
 	default:
 		t.write(p, &one)
 	}
-	t.data += int(t.prog.Next()-before)*16 + 3*len(p.Path) + 3*statxSize
 	t.list = append(t.list, one)
 }
 

@@ -68,6 +68,9 @@ type Place struct {
 	// Taking says that mode bits let it only with an id or a capability that no
 	// thread has in force, but may put in force.
 	Taking bool
+	// Barred says of a path that the policy names that mode bits keep every
+	// thread from what it is looked at for.
+	Barred bool
 	// Untried says why it is not to be tried.
 	Untried string
 	// Tries are what became of trying it.

@@ -154,6 +154,15 @@ func (w *walker) named(path string, use posture.Use) posture.Place {
 	}
 	p.There.Know("statx(2)", "")
 	fill(&p, &st, m)
+	want := uint32(mayRead)
+	if use == posture.UseShell {
+		want = mayExecute
+	}
+	p.Barred = !w.may(fd, "", &st, want, st.IsDir(), nil)
+	switch m.Type {
+	case "configfs", "debugfs", "tracefs":
+		p.Untried = "to open files of " + m.Type + " may have effects"
+	}
 	return p
 }
 
