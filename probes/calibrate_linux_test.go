@@ -40,6 +40,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if spec := os.Getenv(asTries); spec != "" {
+		if err := inTries(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		os.Exit(0)
+	}
 	if name := os.Getenv(asPosture); name != "" {
 		if err := inPosture(name); err != nil {
 			fmt.Fprintln(os.Stderr, err)
