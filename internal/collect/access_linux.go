@@ -137,6 +137,11 @@ func (w *walker) named(path string, use posture.Use) posture.Place {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
 		p.There = posture.Origin{State: posture.Absent, Source: source, Err: err.Error()}
 		return p
+	case w.own && use != posture.UseReadOnly && errors.Is(err, syscall.EACCES):
+		// The way there is barred to the process itself, as who tries will see.
+		p.There.Know(source, err.Error())
+		p.Kind, p.Mode, p.Barred = posture.KindRegular, anyExecute, true
+		return p
 	case err != nil:
 		p.There.Fail(source, err.Error())
 		return p
