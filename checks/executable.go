@@ -35,8 +35,11 @@ func programFile(out *results, a *audited, pol *policy.Policy) {
 			id: exeFileID, expected: exeFileExpected,
 			judge: func(t *posture.Thread) (report.Status, string) { return judgeRewritable(p, t) },
 			say: func(status report.Status, who, observed string) string {
-				if status == report.Gap {
+				switch status {
+				case report.Gap:
 					return who + " may change the program that it executes: " + observed
+				case report.Pass:
+					return who + " may not change the program that it executes: " + observed
 				}
 				return "whether " + who + " may change the program that it executes: " + observed
 			},
