@@ -37,6 +37,8 @@ func webService() *Policy {
 			},
 			NoNewPrivileges: true,
 			UniformThreads:  true,
+			NoTracer:        true,
+			SafeExecutable:  true,
 		},
 		Seccomp: Seccomp{
 			Mode: ModeFilter, Enforcing: true,
@@ -62,6 +64,8 @@ func dockerHardened() *Policy {
 			},
 			NoNewPrivileges: true,
 			UniformThreads:  true,
+			NoTracer:        true,
+			SafeExecutable:  true,
 		},
 		Seccomp: Seccomp{Mode: ModeFilter},
 		Filesystem: Filesystem{
@@ -101,6 +105,8 @@ func jail() *Policy {
 			},
 			NoNewPrivileges: true,
 			UniformThreads:  true,
+			NoTracer:        true,
+			NoTerminal:      true,
 		},
 		Filesystem: Filesystem{
 			Root: Root{NotHost: true, NotChroot: true},

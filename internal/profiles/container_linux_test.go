@@ -51,7 +51,8 @@ var containerHoles = []containerHole{
 		"probe.raw-socket": "CAP_NET_RAW", "probe.packet-socket": "CAP_NET_RAW", "network.raw": "CAP_NET_RAW",
 	}},
 	{name: "read-only", without: "--read-only", gaps: because{
-		"filesystem.root": "it can be written to", "filesystem.writable": "it can be written to", "filesystem.executable": "and what is written can be executed"}},
+		"filesystem.root": "it can be written to", "filesystem.writable": "it can be written to", "filesystem.executable": "and what is written can be executed",
+		"process.executable": "the program too"}},
 	{name: "noexec", without: "--tmpfs /tmp:noexec,nosuid", with: "--tmpfs /tmp:exec,nosuid", gaps: because{"filesystem.executable": "what is written to /tmp"}},
 	{name: "a volume", with: "-v DIR/programs:/programs:rw,noexec", gaps: because{"filesystem.writable": "it is one"}},
 	{name: "masked paths", with: "--security-opt unmask=ALL", gaps: because{"filesystem.masked": "they are there, and can be written to"}},
@@ -229,6 +230,11 @@ func (y *yard) holes(t *testing.T, name, flags string, holes, made []containerHo
 	for _, h := range made {
 		gaps = append(gaps, h.gaps)
 	}
+	gaps = append(gaps, because{"process.tracer": "one seizes it"})
+	t.Run("a tracer", func(t *testing.T) {
+		pid := y.start(t, containerHole{}, flags)
+		traced(t, pid, func() { holed(t, outside(t, pid, pol), because{"process.tracer": "one seizes it"}) })
+	})
 	for _, h := range holes {
 		gaps = append(gaps, h.gaps)
 		t.Run(h.name, func(t *testing.T) { holed(t, outside(t, y.start(t, h, flags), pol), h.gaps) })

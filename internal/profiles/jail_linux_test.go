@@ -3,6 +3,7 @@ package profiles
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/report"
@@ -31,6 +33,8 @@ type jailHole struct {
 	without, leave string
 	// asRoot starts it as the machine's root, which some of it takes.
 	asRoot bool
+	// terminal gives it a controlling terminal.
+	terminal bool
 	// open returns a descriptor that it inherits.
 	open func() (*os.File, error)
 	gaps because
@@ -54,6 +58,7 @@ var jailHoles = []jailHole{
 	{name: "host root", asRoot: true, gaps: because{"idmap": "its one id is the machine's 0"}},
 	{name: "pivot_root never called", without: "pivot", gaps: machineRoot(because{})},
 	{name: "plain chroot", leave: "chroot", gaps: because{"filesystem.root": "the machine's root is still beneath"}},
+	{name: "session", without: "session", terminal: true, gaps: because{"process.tty": "it keeps the terminal of whoever started it"}},
 	{name: "noexec", without: "noexec", gaps: because{"filesystem.executable": "it can write to its root"}},
 	{name: "the old root", without: "chdir", gaps: because{"filesystem.cwd": "the working directory lies in it", "probe.fd-escape": "and .. leads through it"}},
 	{name: "bounding set", without: "bounding", gaps: because{"capabilities.bounding": "it is full"}},
@@ -132,6 +137,10 @@ func jail(t *testing.T, dir string, h jailHole) *exec.Cmd {
 	}
 	line = append(line, "-without", h.without, "-leave", h.leave)
 	cmd := exec.Command(line[0], line[1:]...)
+	if h.terminal {
+		cmd.ExtraFiles = []*os.File{terminal(t)}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
+	}
 	if h.open == nil {
 		return cmd
 	}
@@ -166,6 +175,29 @@ func wait(t *testing.T, cmd *exec.Cmd) int {
 	}
 	all := launch.Descendants(cmd.Process.Pid)
 	return all[len(all)-1]
+}
+
+// terminal makes one, and returns the end that a process has.
+func terminal(t *testing.T) *os.File {
+	t.Helper()
+	const unlock, number = 0x40045431, 0x80045430 // TIOCSPTLCK, TIOCGPTN
+	keeper, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keeper.Close() })
+	var n, zero uint32
+	for request, argument := range map[uintptr]*uint32{unlock: &zero, number: &n} {
+		if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, keeper.Fd(), request, uintptr(unsafe.Pointer(argument))); e != 0 {
+			t.Fatalf("ioctl %#x: %v", request, e)
+		}
+	}
+	end, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end.Close() })
+	return end
 }
 
 // within has a jail audit itself.
@@ -230,5 +262,8 @@ func TestJailHoles(t *testing.T) {
 			}
 		})
 	}
-	covered(t, outside(t, wait(t, jail(t, dir, jailHole{})), pol), opened, nil)
+	pid := wait(t, jail(t, dir, jailHole{}))
+	opened = append(opened, because{"process.tracer": "one seizes it"})
+	traced(t, pid, func() { holed(t, outside(t, pid, pol), opened[len(opened)-1]) })
+	covered(t, outside(t, pid, pol), opened, nil)
 }

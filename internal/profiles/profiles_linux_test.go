@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/selfaudit/selfaudit/audit"
@@ -190,6 +192,34 @@ func abstractSocket(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// traced has a process traced while f runs. Nothing stops it.
+func traced(t *testing.T, pid int, f func()) {
+	t.Helper()
+	const seize, detach = 0x4206, 17
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if _, _, e := syscall.RawSyscall6(syscall.SYS_PTRACE, seize, uintptr(pid), 0, 0, 0, 0); e != 0 {
+		t.Fatalf("ptrace(PTRACE_SEIZE): %v", e)
+	}
+	defer func() {
+		// It can be let go only while it stands still.
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Error(err)
+		}
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
+			t.Error(err)
+		}
+		if _, _, e := syscall.RawSyscall6(syscall.SYS_PTRACE, detach, uintptr(pid), 0, 0, 0, 0); e != 0 {
+			t.Errorf("ptrace(PTRACE_DETACH): %v", e)
+		}
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Error(err)
+		}
+	}()
+	f()
 }
 
 // words are the words of a command line of the document. DIR stands for a

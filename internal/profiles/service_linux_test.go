@@ -3,6 +3,7 @@ package profiles
 import (
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -29,7 +30,9 @@ type serviceHole struct {
 	set func(*fixture.Settings)
 	// old and new are a part of the command, and what stands there instead.
 	old, new string
-	gaps     because
+	// gone removes the program after it has started.
+	gone bool
+	gaps because
 }
 
 const (
@@ -83,6 +86,7 @@ var serviceHoles = []serviceHole{
 	{name: "mount", set: func(s *fixture.Settings) { deny(s, "mount") }, gaps: because{"seccomp.syscall mount": "it is let through"}},
 	{name: "ptrace", set: func(s *fixture.Settings) { deny(s, "ptrace") }, gaps: because{"seccomp.syscall ptrace": "it is let through"}},
 	{name: "root", old: readOnlyRoot, new: "true", gaps: because{"filesystem.root": "it can be written to"}},
+	{name: "program", gone: true, gaps: because{"process.executable": "it was removed after the start"}},
 	{name: "a directory", old: temporary, new: temporary + "; mkdir /tmp/a; mount -t tmpfs tmpfs /tmp/a; exec 7</tmp/a; umount -l /tmp/a", gaps: because{"fds.directory": "it lies on a mount that is gone"}},
 	{name: "the working directory", old: temporary, new: temporary + "; mkdir /tmp/a; mount -t tmpfs tmpfs /tmp/a; cd /tmp/a; umount -l /tmp/a", gaps: because{"filesystem.cwd": "it lies on a mount that is gone"}},
 	{name: "a device", set: func(s *fixture.Settings) { s.Hold = []string{"device"} }, gaps: because{"fds.device": "it is open"}},
@@ -130,6 +134,19 @@ func served(t *testing.T, at string) {
 // start starts a service that gives itself the posture, and returns its process.
 func (h serviceHole) start(t *testing.T, dir string) int {
 	t.Helper()
+	program := filepath.Join(dir, "holed")
+	if h.gone {
+		old := program
+		program = filepath.Join(dir, "gone")
+		if err := os.Link(old, program); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := os.Remove(program); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
 	s := service()
 	if h.set != nil {
 		h.set(&s)
@@ -141,7 +158,7 @@ func (h serviceHole) start(t *testing.T, dir string) int {
 			t.Fatalf("no %s in %s", h.old, serviceMounts)
 		}
 	}
-	line := append(words(dir, mounts), filepath.Join(dir, "holed"), "-settings", launch.JSON(t, s))
+	line := append(words(dir, mounts), program, "-settings", launch.JSON(t, s))
 	return wait(t, exec.Command(line[0], line[1:]...))
 }
 
@@ -155,7 +172,10 @@ func TestWebServiceHoles(t *testing.T) {
 		opened = append(opened, h.gaps)
 		t.Run(h.name, func(t *testing.T) { holed(t, outside(t, h.start(t, dir), pol), h.gaps) })
 	}
-	r := outside(t, serviceHole{}.start(t, dir), pol)
+	pid := serviceHole{}.start(t, dir)
+	opened = append(opened, because{"process.tracer": "one seizes it"})
+	traced(t, pid, func() { holed(t, outside(t, pid, pol), opened[len(opened)-1]) })
+	r := outside(t, pid, pol)
 	clean(t, "outside", r, nil)
 	covered(t, r, opened, nil)
 }
