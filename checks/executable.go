@@ -27,7 +27,7 @@ func programFile(out *results, a *audited, pol *policy.Policy) {
 		f.Subject = "file"
 	}
 	if !replaced && onReadOnlyMounts(p) {
-		f := out.addVerdict(executableID, exeFileExpected, verdict{report.Pass, "read-only", "the program that it executes, and the directories on the way to it, are on read-only mounts"}, &p.Path.Origin, &p.File.ReadOnly.Origin)
+		f := out.addVerdict(exeFileID, exeFileExpected, verdict{report.Pass, "read-only", "the program that it executes, and the directories on the way to it, are on read-only mounts"}, &p.Path.Origin, &p.File.ReadOnly.Origin)
 		f.Subject = "write"
 		f.Evidence = append(f.Evidence, hardeningEvidence(a)...)
 	} else if !replaced {
