@@ -35,6 +35,7 @@ var reachFacts = [...]struct {
 	{func(p *policy.Policy) bool { return p.Landlock }, func(s *collect.Site) {
 		s.Process.MakeReach().Landlock.Fail("", "nobody outside can read the Landlock domains of a process")
 	}},
+	{func(p *policy.Policy) bool { return p.Network.NoControl }, (*collect.Site).ControlSockets},
 	{func(p *policy.Policy) bool { return p.Network.NoAbstract }, (*collect.Site).AbstractSockets},
 	{func(p *policy.Policy) bool { return p.Memory.ASLR || p.Memory.NoExecutableStack }, (*collect.Site).Layout},
 	{func(p *policy.Policy) bool { return p.Memory.NoWriteExecute || p.Memory.NoExecutableStack }, (*collect.Site).Mappings},

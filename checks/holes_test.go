@@ -427,13 +427,13 @@ var holes = []hole{
 		ask: func(pol *policy.Policy) { noBounds(pol); unasked(pol) },
 		want: want{"identity.uid": unknown, "process.tracer": unknown, "identity.gid": unknown, "identity.groups": unknown, "capabilities.effective": unknown, "capabilities.permitted": unknown,
 			"capabilities.inheritable": unknown, "capabilities.ambient": unknown, "privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown,
-			"network.egress": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown,
+			"network.control-socket threads": unknown, "network.egress": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown,
 			"capabilities.bounding": report.Skipped, "capabilities.exec": report.Skipped}},
 	{name: "fewer threads read than there are", threads: 2, change: func(p *posture.Process) { p.Threads.Value = 3 },
 		want: closedFilters(want{"identity.uid": unknown, "process.tracer": unknown, "identity.gid": unknown, "identity.groups": unknown, "capabilities.effective": unknown, "capabilities.permitted": unknown,
 			"capabilities.inheritable": unknown, "capabilities.ambient": unknown, "capabilities.bounding": unknown, "capabilities.exec": unknown,
 			"privilege.no_new_privs": unknown, "threads.uniform": unknown, "seccomp.mode": unknown,
-			"network.egress": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown})},
+			"network.control-socket threads": unknown, "network.egress": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown})},
 	{name: "the calling thread alone, by system calls", change: func(p *posture.Process) {
 		p.Classes, p.Threads = nil, unreadable[int]()
 		p.Kernel[0].Caps.Permitted.Value = capSysAdmin

@@ -11,7 +11,7 @@ import (
 
 // askNetwork adds the network's further keys.
 func askNetwork(n *policy.Network) {
-	n.NoEgress, n.NoRaw, n.Listen = true, true, []uint16{443}
+	n.NoEgress, n.NoRaw, n.NoControl, n.Listen = true, true, true, []uint16{443}
 }
 
 const netSource = "/proc/10/task/10/net"
@@ -28,12 +28,27 @@ func confineNetwork(p *posture.Process) {
 		{Inode: 18, Protocol: "tcp6", Local: netip.MustParseAddrPort("[::]:443"), Listens: true},
 	}, netSource, "2 of 2")
 	r.OpenFiles.Seen = append(r.OpenFiles.Seen, inetFile(6, 18, "TCPv6"))
+	r.ControlSockets = fact(posture.ControlSockets{Looked: 70}, "/proc/10/root", "0 of 70")
 	for _, name := range slices.Concat([]string{names.EgressAttempt}, names.RawAttempts(), names.PastFilters()) {
 		p.Attempts = append(p.Attempts, posture.Attempt{
 			Name: name, Outcome: posture.Stopped, By: posture.StoppedByCapability, Detail: "it lacks CAP_NET_RAW",
 			Evidence: []posture.Evidence{{Source: "socket(2) in a child", Value: "socket() = EPERM"}},
 		})
 	}
+}
+
+// ofRoot is that of something of root's.
+func ofRoot(mode uint32) posture.Permission {
+	return posture.Permission{UID: fact(mapped(0), "statx(2)", ""), GID: fact(mapped(0), "statx(2)", ""), Mode: mode, ACL: fact(false, "acl", "")}
+}
+
+// control is a socket of that mode, in a directory of another where that is not 0.
+func control(path string, mode, directory uint32) posture.Control {
+	c := posture.Control{Path: path, What: "Docker", Permission: ofRoot(mode)}
+	if directory != 0 {
+		c.Through = []posture.Permission{ofRoot(directory)}
+	}
+	return c
 }
 
 // inetFile is a descriptor of a socket.
@@ -154,6 +169,49 @@ var socketHoles = []hole{
 		end(p, names.RawAttempts()[0], posture.Stopped, posture.StoppedByFilter)
 		end(p, past[0], posture.Undecided, 0)
 	}, want: want{"network.raw raw sockets": unknown}, says: "int80"},
+}
+
+// controls puts what root alone may use into a process's root, and returns it.
+func controls(p *posture.Process) []posture.Control {
+	v := &p.MakeReach().ControlSockets.Value
+	v.Found = []posture.Control{
+		control("/run/docker.sock", 0o660, 0), control("/var/run/dbus/system_bus_socket", 0o666, 0o700),
+		{Path: "/run/secrets/token", What: "an account", Secret: true, Permission: ofRoot(0o600)},
+	}
+	return v.Found
+}
+
+var controlHoles = []hole{
+	{name: "sockets and tokens of root alone", change: func(p *posture.Process) { controls(p) }, want: want{}},
+	{name: "a runtime's socket for all", change: func(p *posture.Process) { controls(p)[0].Mode = 0o666 },
+		want: want{"network.control-socket /run/docker.sock": gap}, says: "a socket of Docker, mode 0666 of user 0 and group 0, may be connected to"},
+	{name: "a runtime's socket for its user", change: func(p *posture.Process) {
+		controls(p)[0].UID = fact(p.Classes[0].UID.Value.Effective, "statx(2)", "")
+	}, want: want{"network.control-socket /run/docker.sock": gap}, says: "connected to"},
+	{name: "a runtime's socket for its group", change: func(p *posture.Process) {
+		controls(p)[0].GID = fact(p.Classes[0].GID.Value.FS, "statx(2)", "")
+	}, want: want{"network.control-socket /run/docker.sock": gap}, says: "connected to"},
+	{name: "a socket in a directory that is open now", change: func(p *posture.Process) { controls(p)[1].Through[0].Mode = 0o711 },
+		want: want{"network.control-socket /var/run/dbus/system_bus_socket": gap}, says: "connected to"},
+	{name: "a token for all", change: func(p *posture.Process) { controls(p)[2].Mode = 0o644 },
+		want: want{"network.control-socket /run/secrets/token": gap}, says: "may be read"},
+	{name: "a token that can be written only", change: func(p *posture.Process) { controls(p)[2].Mode = 0o622 }, want: want{}},
+	{name: "a socket with an access control list", change: func(p *posture.Process) { controls(p)[0].ACL.Value = true },
+		want: want{"network.control-socket /run/docker.sock": unknown}, says: "access control list"},
+	{name: "a socket of nobody knows whom", change: func(p *posture.Process) { controls(p)[0].UID = posture.Failed[posture.ID]("statx(2)", "EACCES") },
+		want: want{"network.control-socket /run/docker.sock": unknown}, says: "EACCES"},
+	{name: "CAP_DAC_OVERRIDE", ask: func(pol *policy.Policy) {
+		pol.Process.Capabilities, pol.Filesystem = policy.Capabilities{}, policy.Filesystem{}
+	}, change: func(p *posture.Process) {
+		controls(p)
+		p.Classes[0].Caps.Permitted.Value, p.Kernel = 1<<1, nil
+	}, want: want{"network.control-socket /run/docker.sock": gap, "network.control-socket /run/secrets/token": gap,
+		"network.control-socket /var/run/dbus/system_bus_socket": gap, "capabilities.securebits": unknown}},
+	{name: "paths not looked at to their end", change: func(p *posture.Process) {
+		p.MakeReach().ControlSockets.Value.Unseen = []posture.Left{{Place: "/run\x1b", Why: "on a file system of type fuse"}}
+	}, want: want{"network.control-socket unseen": unknown}, says: "fuse"},
+	{name: "paths not looked at", change: func(p *posture.Process) { p.MakeReach().ControlSockets.Fail("/proc/10/root", "EACCES") },
+		want: want{"network.control-socket": unknown}, says: "EACCES"},
 }
 
 func itoa(n uint32) string {

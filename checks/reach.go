@@ -7,7 +7,7 @@ import (
 
 // reachFamilies are the checks of what a process can reach, rather than who it
 // is. A program whose policy never asks for them links none.
-var reachFamilies = []family{openDescriptors, namespaces, cgroupLimits, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets, addressSpace, dumps, holders, programFile}
+var reachFamilies = []family{openDescriptors, namespaces, cgroupLimits, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets, controlSockets, addressSpace, dumps, holders, programFile}
 
 // reachIDs are the ids of those checks, in the order of the catalogue, with what
 // each weighs. A program that links none of them still says which they are.
@@ -39,6 +39,7 @@ var reachIDs = [...]struct {
 	{wxID, report.Memory, report.Medium},
 	{namespaceID, report.Isolation, report.Medium},
 	{abstractID, report.Network, report.Medium},
+	{controlID, report.Network, report.Critical},
 	{egressID, report.Network, report.Medium},
 	{listenID, report.Network, report.Medium},
 	{rawID, report.Network, report.High},

@@ -173,6 +173,13 @@ var catalogReach = []Meta{
 		"give it a network namespace of its own: docker: --network none or a bridge, not host; kubernetes: hostNetwork: false; systemd: PrivateNetwork=yes; podman: --network none; bubblewrap: --unshare-net; Go: SysProcAttr.Cloneflags with CLONE_NEWNET, or LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET on every thread",
 	},
 	{
+		controlID, report.Network, report.Critical,
+		"a socket that gives orders",
+		"A socket of Docker, containerd, CRI-O, podman, kubelet, systemd, D-Bus or the like lies at its usual path below the root directory, also through links, and a thread may connect to it by its ids, groups and capabilities; or a token of a service account, or a file with credentials of a cloud, may be read there. Mode bits and permission to search the way decide; nothing is connected to or read. Where there is an access control list that is unknown. What a security module or the server itself refuses is not considered, other paths are not looked for, nor home directories but that of root.",
+		"Whoever may write to a runtime's socket starts a container with the machine's root mounted in it, and a token does what its account may: both are the machine, or the cluster.",
+		"do not mount it: docker: no -v /var/run/docker.sock; kubernetes: automountServiceAccountToken: false, no hostPath of sockets; systemd: InaccessiblePaths=/run/dbus /run/docker.sock, TemporaryFileSystem=/run; Go: ask a small proxy that lets through the requests that are needed; run under a user id that is in no group docker",
+	},
+	{
 		egressID, report.Network, report.Medium,
 		"a route out",
 		"An interface other than the loopback one is up in a network namespace that a thread is in, and the process can make a socket of IPv4 or IPv6, or has one open. That is tried with a UDP socket that is connected to an address of TEST-NET-3 and sends nothing; IPv6 is read from the tables. Where no other interface is up nothing leads out, whatever routes there are. Packet filters, traffic control and network policies cannot be seen without privileges, and may drop what is sent. A filter that denies sockets counts where it closes the other ABIs and io_uring too. An open socket that no table of the namespace lists may be of another one: that is unknown.",

@@ -169,16 +169,22 @@ func (c *Credentials) mayExecute(p *posture.Program) (answer, string) {
 // may goes by path_resolution(7), "Permissions" and "Bypassing permission
 // checks".
 func (c *Credentials) may(p *posture.Permission, directory bool) (answer, string) {
+	return c.mayBits(p, c.bypass(p.Mode, directory))
+}
+
+// mayBits goes by the bits that are for executing. bypass says that capabilities
+// stand in for them.
+func (c *Credentials) mayBits(p *posture.Permission, bypass bool) (answer, string) {
 	const everyone = 0o111
 	if p.Mode&everyone == everyone {
 		return yes, ""
 	}
 	if p.UID.State != posture.Known || p.GID.State != posture.Known {
-		return perhaps, whyNot(firstUnknown(&p.UID.Origin, &p.GID.Origin), "who may execute it")
+		return perhaps, whyNot(firstUnknown(&p.UID.Origin, &p.GID.Origin), "who may use it")
 	}
 	// A file of somebody who means nothing in the user namespace is out of
 	// reach of the namespace's capabilities.
-	if !p.UID.Value.Unmapped && !p.GID.Value.Unmapped && c.bypass(p.Mode, directory) {
+	if !p.UID.Value.Unmapped && !p.GID.Value.Unmapped && bypass {
 		return yes, ""
 	}
 	for _, uid := range [...]posture.ID{c.UID.Real, c.UID.Effective, c.UID.Saved, c.UID.FS} {
@@ -188,7 +194,7 @@ func (c *Credentials) may(p *posture.Permission, directory bool) (answer, string
 	}
 	// A list may let somebody in whom the mode does not.
 	if p.ACL.State != posture.Known || p.ACL.Value {
-		return perhaps, "an access control list may say who may execute it, and was not evaluated"
+		return perhaps, "an access control list may say who may use it, and was not evaluated"
 	}
 	return no, ""
 }

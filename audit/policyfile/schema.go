@@ -184,7 +184,7 @@ func networkKeys() key {
 		entry("listen", ports, portsField, "Ports that it may listen on; an empty list allows none.", "network.listen"),
 		entry("raw", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Network.NoRaw }), "False asks that raw and packet sockets cannot be made.", "network.raw"),
 		entry("abstract", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Network.NoAbstract }), "False asks that no abstract socket of others is in reach: unix(7).", "network.abstract"),
-		entry("controlSockets", boolean(true), nil, "False asks that no socket of a container runtime or the like is in reach.", "network.control-socket"),
+		entry("controlSockets", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Network.NoControl }), "False asks that no socket of a container runtime, systemd, D-Bus or the like is in reach, and no token of a cluster or a cloud, by path and permission.", "network.control-socket"),
 	)
 }
 

@@ -244,6 +244,9 @@ type Network struct {
 	Listen []uint16 `json:"listen,omitzero"`
 	// NoRaw asks that raw and packet sockets cannot be made: raw(7), packet(7).
 	NoRaw bool `json:"noRaw,omitempty"`
+	// NoControl asks that no socket of a container runtime or the like is in
+	// reach, and no secret of such.
+	NoControl bool `json:"noControl,omitempty"`
 }
 
 // Memory is about the address space.

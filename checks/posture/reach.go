@@ -27,6 +27,8 @@ type Reach struct {
 	// Landlock is how many Landlock domains the calling thread is in: landlock(7),
 	// Linux 5.13. Only a child of that thread can tell.
 	Landlock Fact[int]
+	// ControlSockets are what others take orders by, by path.
+	ControlSockets Fact[ControlSockets]
 	// Networks are the network namespaces that the threads are in.
 	Networks Fact[[]Network]
 	// InetSockets are those of the open sockets that a namespace lists.

@@ -25,6 +25,9 @@ func (s *Site) CgroupLimits() {}
 // InetSockets does nothing.
 func (s *Site) InetSockets() {}
 
+// ControlSockets does nothing.
+func (s *Site) ControlSockets() {}
+
 // Labels does nothing.
 func (s *Site) Labels() {}
 
