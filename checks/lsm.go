@@ -10,6 +10,10 @@ import (
 
 const lsmID = "lsm"
 
+// idleModes are those in which nothing is denied. A label of several profiles is
+// "mixed" where they differ, which may be either.
+var idleModes = []string{"complain", "unconfined", "permissive"}
+
 // modules checks what security modules confine the process with.
 func modules(out *results, a *audited, pol *policy.Policy) {
 	profile, label := pol.Process.AppArmorProfile, pol.Process.SELinuxLabel
@@ -76,6 +80,8 @@ func judgeLabel(l *posture.Label, thing, want string, holds []string) (report.St
 		return report.Gap, "its " + thing + " is " + quoted(got) + ", not " + quoted(want)
 	case l.Mode == "":
 		return report.Unknown, "whether " + quoted(got) + " is enforced: " + l.ModeWhy
+	case !slices.Contains(holds, l.Mode) && !slices.Contains(idleModes, l.Mode):
+		return report.Unknown, "whether " + quoted(got) + " is enforced: its mode is " + quoted(l.Mode)
 	case !slices.Contains(holds, l.Mode):
 		return report.Gap, "its " + thing + " is " + quoted(got) + ", which denies nothing: it is in mode " + quoted(l.Mode)
 	default:

@@ -94,6 +94,8 @@ var moduleHoles = []hole{
 		want: want{"lsm apparmor": gap}, says: `"unconfined"`},
 	{name: "a profile that complains", change: func(p *posture.Process) { label(p, "apparmor").Mode = "complain" },
 		want: want{"lsm apparmor": gap}, says: "denies nothing"},
+	{name: "profiles of two modes", change: func(p *posture.Process) { label(p, "apparmor").Mode = "mixed" },
+		want: want{"lsm apparmor": unknown}, says: "mixed"},
 	{name: "a profile of unknown mode", change: func(p *posture.Process) { l := label(p, "apparmor"); l.Mode, l.ModeWhy = "", "no mode" },
 		want: want{"lsm apparmor": unknown}, says: "no mode"},
 	{name: "one thread without a profile", threads: 2, tids: []int{11}, ask: func(pol *policy.Policy) { pol.Landlock = false }, change: func(p *posture.Process) {
