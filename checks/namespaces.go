@@ -121,7 +121,22 @@ func idmap(out *results, a *audited, want *policy.IDMap) {
 		f := out.add(idmapID, status, wantedMap(want), observed, message)
 		f.Subject = m.subject
 		f.Evidence = seen(&m.fact.Origin)
+		if m.fact.State == posture.Known {
+			f.Evidence[0].Value = mapWords(m.fact.Value)
+		}
 	}
+}
+
+// mapWords writes a map as the kernel does, a line after the other.
+func mapWords(entries []posture.MapEntry) string {
+	lines := make([]string, min(len(entries), maxListed))
+	for i := range lines {
+		lines[i] = decimal(entries[i].Inside) + " " + decimal(entries[i].Outside) + " " + decimal(entries[i].Size)
+	}
+	if len(lines) == 0 {
+		return "no line"
+	}
+	return andMore(lines, len(entries)-len(lines))
 }
 
 func wantedMap(want *policy.IDMap) string {
