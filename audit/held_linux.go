@@ -63,7 +63,7 @@ func heldMemory(p *posture.Process) (found []posture.Attempt, limit string, err 
 	h.opened()
 	h.ring()
 	if h.unseen > 0 {
-		limit = "whether it traces or shares memory with " + strconv.Itoa(h.unseen) + " processes that could not be looked at is not known"
+		limit = "whether it traces or shares memory with " + strconv.Itoa(h.unseen) + " other process" + es(h.unseen) + " that could not be looked at is not known"
 	}
 	return h.found, limit, nil
 }
@@ -190,4 +190,12 @@ func (h *holder) add(name, what string, pid int, t *posture.Thread, source strin
 		Name: name, Outcome: posture.Succeeded, Detail: what + " " + who + ", already",
 		Evidence: []posture.Evidence{{Source: source, Value: who}},
 	})
+}
+
+// es ends a word for more than one.
+func es(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "es"
 }

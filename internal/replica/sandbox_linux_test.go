@@ -65,6 +65,7 @@ func (s sandbox) start(t *testing.T) int {
 		}
 	}
 	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir = "/" // a way up that every user may walk
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if s.user != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: s.user, Gid: s.user}
