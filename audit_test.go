@@ -79,6 +79,7 @@ var rooms = map[string][]string{
 	"internal/fixture/container":   {"*"},
 	"internal/fixture/inside":      {"*"},
 	"internal/fixture/launch":      {"*"},
+	"internal/fixture/mounts":      {},
 	"internal/calibration":         {},
 	"internal/profiles":            {},
 	"internal/sandboxes":           {},
@@ -148,6 +149,25 @@ func TestArrows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestMountsAreApart: whoever mounts by any other way than internal/fixture/mounts
+// may do so where the whole machine sees it, and its files are then deleted with
+// the test's directory.
+func TestMountsAreApart(t *testing.T) {
+	// The first program of a virtual machine has it to itself.
+	const guest = "internal/kernels/testdata/guest/"
+	direct := regexp.MustCompile(`\b(syscall|unix)\.(Mount|MoveMount|SYS_MOUNT|SYS_MOVE_MOUNT)\b`)
+	everyFile(t, func(path string, text []byte) {
+		if strings.HasPrefix(path, guest) || strings.HasPrefix(path, "internal/fixture/mounts/") || !strings.HasSuffix(path, ".go") {
+			return
+		}
+		for n, line := range strings.Split(string(text), "\n") {
+			if found := direct.FindString(line); found != "" && strings.Contains(line, found+"(") {
+				t.Errorf("%s:%d: %s: use internal/fixture/mounts", path, n+1, found)
+			}
+		}
+	})
 }
 
 // TestOneRoomMakesSystemCalls: whoever else makes raw calls goes around what

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/selfaudit/selfaudit/audit"
 	"github.com/selfaudit/selfaudit/checks/policy"
@@ -52,22 +53,34 @@ func asNeighbour(t *testing.T, flags uintptr, proc bool, files ...*os.File) int 
 		t.Fatal(err)
 	}
 	if proc {
-		if err := os.Mkdir(root+"/proc", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := syscall.Mount("/proc", root+"/proc", "", syscall.MS_BIND, ""); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := syscall.Unmount(root+"/proc", 0); err != nil {
-				t.Error(err)
-			}
-		})
+		return withProc(t, root, flags, files)
 	}
 	cmd := exec.Command("/sleeper")
 	cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", []string{}, files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Cloneflags: flags, Credential: &syscall.Credential{Uid: neighbour, Gid: neighbour}}
 	return startUntilEnd(t, cmd)
+}
+
+// withProc starts it in a mount namespace of its own, where /proc can be mounted.
+func withProc(t *testing.T, root string, flags uintptr, files []*os.File) int {
+	t.Helper()
+	if err := os.Mkdir(root+"/proc", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	who := strconv.Itoa(neighbour)
+	cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c",
+		`mount --bind /proc "$1/proc" && exec chroot --userspec="$2:$2" --groups= "$1" /sleeper`, "sh", root, who)
+	cmd.Dir, cmd.ExtraFiles = "/", files
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+	pid := startUntilEnd(t, cmd)
+	for range 500 {
+		if launch.Status(pid)["Name"] == "sleeper" {
+			return pid
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no sleeper came of %v", cmd.Args)
+	return 0
 }
 
 func startUntilEnd(t *testing.T, cmd *exec.Cmd) int {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks"
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 )
 
 // program is a file that is executed, with the owner as the machine sees it.
@@ -77,9 +78,9 @@ func (f *program) mount(path string) error {
 	}
 	dir := filepath.Dir(path)
 	return errors.Join(
-		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-		unix.Mount(dir, dir, "", unix.MS_BIND, ""),
-		unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOSUID, ""),
+		mounts.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		mounts.Mount(dir, dir, "", unix.MS_BIND, ""),
+		mounts.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOSUID, ""),
 	)
 }
 

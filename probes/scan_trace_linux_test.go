@@ -19,6 +19,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 )
 
 // scanComm is the name of the thread that scans, by which its children's lines
@@ -85,7 +87,7 @@ func makeTraceable() error {
 	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0); err != nil {
 		return err
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+	if err := mounts.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
 	for _, kind := range []string{"mqueue", "tmpfs"} {
@@ -93,7 +95,7 @@ func makeTraceable() error {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
-		if err := unix.Mount(kind, dir, kind, 0, ""); err != nil {
+		if err := mounts.Mount(kind, dir, kind, 0, ""); err != nil {
 			return err
 		}
 	}

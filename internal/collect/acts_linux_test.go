@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
@@ -129,7 +130,7 @@ func must(err error) {
 	}
 }
 
-func private() error { return syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") }
+func private() error { return mounts.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") }
 
 func self(o Options) (*posture.Process, error) {
 	runtime.LockOSThread()

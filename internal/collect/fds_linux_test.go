@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"golang.org/x/sys/unix"
 )
 
@@ -61,7 +62,7 @@ func descriptorScene() (inside, outside []int, other []int) {
 	outside = append(outside, openDir("/", 0), openDir(dir, 0), openDir(dir, unix.O_PATH), openDir("/tmp", 0))
 	// The root's own directory, by another mount of it.
 	must(os.Mkdir(dir+"/again", 0o755))
-	must(syscall.Mount(sub, dir+"/again", "", syscall.MS_BIND, ""))
+	must(mounts.Mount(sub, dir+"/again", "", syscall.MS_BIND, ""))
 	outside = append(outside, openDir(dir+"/again", 0), openDir(dir+"/again/a", 0))
 	inside = append(inside, openDir(sub, 0), openDir(sub+"/a/b", 0), openDir(sub+"/a", unix.O_PATH), openDir(sub+"/proc", 0))
 	// A mount that is attached nowhere.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"github.com/selfaudit/selfaudit/internal/procfs"
 	"golang.org/x/sys/unix"
 )
@@ -174,7 +175,7 @@ func init() {
 	}
 	acts["kept-forged"] = func() error {
 		must(private())
-		must(syscall.Mount("tmpfs", "/proc", "tmpfs", 0, ""))
+		must(mounts.Mount("tmpfs", "/proc", "tmpfs", 0, ""))
 		if kept, err := procfs.Keep(); !errors.Is(err, procfs.ErrNotGenuine) {
 			return fmt.Errorf("kept of a forged /proc: %v %v", kept, err)
 		}
@@ -292,7 +293,7 @@ func TestKeptSeenFromOutside(t *testing.T) {
 func init() {
 	acts["stay-kept"] = func() error {
 		must(private())
-		must(syscall.Mount("proc", "/proc", "proc", 0, ""))
+		must(mounts.Mount("proc", "/proc", "proc", 0, ""))
 		kept, err := procfs.Keep()
 		if err != nil {
 			return err
@@ -357,7 +358,7 @@ func init() {
 // another directory is mounted, and makes sure that it can be reached.
 func carrying(what string) (int, error) {
 	attr := strconv.Itoa(os.Getpid()) + "/attr"
-	if err := syscall.Mount(what, "/proc/self/task/"+attr, "", syscall.MS_BIND, ""); err != nil {
+	if err := mounts.Mount(what, "/proc/self/task/"+attr, "", syscall.MS_BIND, ""); err != nil {
 		return -1, err
 	}
 	fd, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/task", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"golang.org/x/sys/unix"
 )
 
@@ -222,7 +223,7 @@ func chrootScene() ([]sight, error) {
 	must(os.MkdirAll(sub+"/covered", 0o755))
 	must(os.MkdirAll(sub+"/twice", 0o755))
 	must(os.MkdirAll(dir+"/twice", 0o755))
-	must(syscall.Mount("tmpfs", sub+"/own", "tmpfs", 0, ""))
+	must(mounts.Mount("tmpfs", sub+"/own", "tmpfs", 0, ""))
 	create := func(path string) int { return fd(syscall.Open(path, syscall.O_CREAT|syscall.O_RDWR, 0o600)) }
 	write := posture.OpenFlags{Write: true}
 	file := func(n int, outside, readOnly string) sight {
@@ -246,7 +247,7 @@ func chrootScene() ([]sight, error) {
 	want[len(want)-1].kind = posture.FileMemory
 	must(os.Remove(sub + "/removed"))
 	must(os.Remove(dir + "/removed"))
-	must(syscall.Mount("tmpfs", sub+"/covered", "tmpfs", 0, ""))
+	must(mounts.Mount("tmpfs", sub+"/covered", "tmpfs", 0, ""))
 	return want, chroot(sub)
 }
 

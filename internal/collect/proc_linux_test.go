@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 )
 
 // forged is a status file that looks better than the truth.
@@ -30,7 +31,7 @@ func coverStatus(path string, pid, tid int) error {
 	if err := os.WriteFile(file, fmt.Appendf(nil, forged, pid, tid), 0o644); err != nil {
 		return err
 	}
-	if err := syscall.Mount(file, path, "", syscall.MS_BIND, ""); err != nil {
+	if err := mounts.Mount(file, path, "", syscall.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount over %s: %w", path, err)
 	}
 	b, err := os.ReadFile(path)
@@ -55,30 +56,30 @@ func init() {
 	}
 	acts["tmpfs-proc"] = func() error {
 		must(private())
-		must(syscall.Mount("tmpfs", "/proc", "tmpfs", 0, ""))
+		must(mounts.Mount("tmpfs", "/proc", "tmpfs", 0, ""))
 		return selfDisbelieved("not a procfs")
 	}
 	acts["no-proc"] = func() error {
 		must(private())
-		must(syscall.Mount("tmpfs", "/mnt", "tmpfs", 0, ""))
+		must(mounts.Mount("tmpfs", "/mnt", "tmpfs", 0, ""))
 		must(syscall.Chroot("/mnt"))
 		must(syscall.Chdir("/"))
 		return selfDisbelieved("ENOENT")
 	}
 	acts["forged-proc"] = func() error {
 		must(private())
-		must(syscall.Mount("tmpfs", "/mnt", "tmpfs", 0, ""))
+		must(mounts.Mount("tmpfs", "/mnt", "tmpfs", 0, ""))
 		pid := os.Getpid()
 		task := fmt.Sprintf("/mnt/%d/task/%d", pid, pid)
 		must(os.MkdirAll(task, 0o755))
 		must(os.WriteFile(task+"/status", fmt.Appendf(nil, forged, pid, pid), 0o644))
 		must(os.Symlink(strconv.Itoa(pid), "/mnt/self"))
-		must(syscall.Mount("/mnt", "/proc", "", syscall.MS_BIND, ""))
+		must(mounts.Mount("/mnt", "/proc", "", syscall.MS_BIND, ""))
 		return selfDisbelieved("not a procfs")
 	}
 	acts["part-of-proc"] = func() error {
 		must(private())
-		must(syscall.Mount("/proc/self/task", "/proc", "", syscall.MS_BIND, ""))
+		must(mounts.Mount("/proc/self/task", "/proc", "", syscall.MS_BIND, ""))
 		return selfDisbelieved("not the root of a procfs")
 	}
 	acts["foreign-proc"] = func() error { return selfDisbelieved("genuine") }
@@ -137,7 +138,7 @@ func coveredStatus(deny map[string]string) error {
 
 func coveredTask(deny map[string]string) error {
 	must(private())
-	must(syscall.Mount("tmpfs", "/proc/self/task", "tmpfs", 0, ""))
+	must(mounts.Mount("tmpfs", "/proc/self/task", "tmpfs", 0, ""))
 	p, err := self(Options{Deny: deny})
 	if err != nil {
 		return err
@@ -147,7 +148,7 @@ func coveredTask(deny map[string]string) error {
 
 func coveredProcess(deny map[string]string) error {
 	must(private())
-	must(syscall.Mount("/proc/1", fmt.Sprintf("/proc/%d", os.Getpid()), "", syscall.MS_BIND, ""))
+	must(mounts.Mount("/proc/1", fmt.Sprintf("/proc/%d", os.Getpid()), "", syscall.MS_BIND, ""))
 	p, err := self(Options{Deny: deny})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 )
 
 func init() {
@@ -68,24 +69,24 @@ func init() {
 	acts["mounts-many"] = func() error {
 		must(private())
 		dir := os.Getenv("TMPDIR")
-		must(syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID, ""))
+		must(mounts.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID, ""))
 		// Mounts that lie one upon the other cost the kernel far more: it goes up
 		// through all of them to print the name of each.
 		// So each step copies all that there are to a place of its own.
 		for i := range manySteps {
 			at := filepath.Join(dir, "a b\n"+strconv.Itoa(i))
 			must(os.Mkdir(at, 0o755))
-			must(syscall.Mount(dir, at, "", syscall.MS_BIND|syscall.MS_REC, ""))
+			must(mounts.Mount(dir, at, "", syscall.MS_BIND|syscall.MS_REC, ""))
 		}
 		return wait()
 	}
 	acts["mounts-flux"] = func() error {
 		must(private())
 		dir := os.Getenv("TMPDIR")
-		must(syscall.Mount("tmpfs", dir, "tmpfs", 0, ""))
+		must(mounts.Mount("tmpfs", dir, "tmpfs", 0, ""))
 		go func() {
 			for {
-				must(syscall.Mount("tmpfs", dir, "tmpfs", 0, ""))
+				must(mounts.Mount("tmpfs", dir, "tmpfs", 0, ""))
 				must(syscall.Unmount(dir, syscall.MNT_DETACH))
 			}
 		}()
@@ -122,7 +123,7 @@ const deepest = maxDepth + 1
 // it the process's own.
 func hostileRoot(root string) {
 	must(private())
-	must(syscall.Mount("tmpfs", root, "tmpfs", 0, "mode=755"))
+	must(mounts.Mount("tmpfs", root, "tmpfs", 0, "mode=755"))
 	in := func(path string) string { return filepath.Join(root, path) }
 	for _, dir := range []string{"bin", "again", "over", "nosuid", "noexec", "closed", "fuse", "proc", "deep"} {
 		must(os.Mkdir(in(dir), 0o755))
@@ -147,20 +148,20 @@ func hostileRoot(root string) {
 		deep += "/d"
 		must(os.Mkdir(deep, 0o755))
 	}
-	must(syscall.Mount(in("bin"), in("again"), "", syscall.MS_BIND, ""))
-	must(syscall.Mount(in("bin/suid"), in("single"), "", syscall.MS_BIND, ""))
-	must(syscall.Mount("tmpfs", in("nosuid"), "tmpfs", syscall.MS_NOSUID, ""))
-	must(syscall.Mount("tmpfs", in("noexec"), "tmpfs", syscall.MS_NOEXEC, ""))
-	must(syscall.Mount("tmpfs", in("over"), "tmpfs", 0, ""))
+	must(mounts.Mount(in("bin"), in("again"), "", syscall.MS_BIND, ""))
+	must(mounts.Mount(in("bin/suid"), in("single"), "", syscall.MS_BIND, ""))
+	must(mounts.Mount("tmpfs", in("nosuid"), "tmpfs", syscall.MS_NOSUID, ""))
+	must(mounts.Mount("tmpfs", in("noexec"), "tmpfs", syscall.MS_NOEXEC, ""))
+	must(mounts.Mount("tmpfs", in("over"), "tmpfs", 0, ""))
 	for _, dir := range []string{"nosuid", "noexec", "over"} {
 		put(in(dir+"/suid"), 0o4755)
 	}
-	must(syscall.Mount("tmpfs", in("over"), "tmpfs", 0, ""))
-	must(syscall.Mount("proc", in("proc"), "proc", 0, ""))
+	must(mounts.Mount("tmpfs", in("over"), "tmpfs", 0, ""))
+	must(mounts.Mount("proc", in("proc"), "proc", 0, ""))
 	// Nobody will ever answer for it.
 	fd, err := syscall.Open("/dev/fuse", syscall.O_RDWR, 0)
 	must(err)
-	must(syscall.Mount("never", in("fuse"), "fuse", 0, "fd="+strconv.Itoa(fd)+",rootmode=40000,user_id=0,group_id=0"))
+	must(mounts.Mount("never", in("fuse"), "fuse", 0, "fd="+strconv.Itoa(fd)+",rootmode=40000,user_id=0,group_id=0"))
 	must(syscall.Chroot(root))
 	must(os.Chdir("/"))
 }
@@ -256,12 +257,12 @@ func chrootWalk(nosuid bool) error {
 	if nosuid {
 		flags = syscall.MS_NOSUID
 	}
-	must(syscall.Mount("tmpfs", root, "tmpfs", flags, ""))
+	must(mounts.Mount("tmpfs", root, "tmpfs", flags, ""))
 	jail := filepath.Join(root, "jail")
 	must(os.MkdirAll(jail+"/proc", 0o755))
 	put(jail+"/suid", 0o4755)
 	put(root+"/outside", 0o4755)
-	must(syscall.Mount("proc", jail+"/proc", "proc", 0, ""))
+	must(mounts.Mount("proc", jail+"/proc", "proc", 0, ""))
 	must(syscall.Chroot(jail))
 	must(os.Chdir("/"))
 	p, err := self(walkAll)

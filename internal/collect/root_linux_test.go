@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
@@ -105,7 +106,7 @@ func newRoot() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+	if err := mounts.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
 		return "", err
 	}
 	for _, d := range []string{"proc", "sub/proc", "old"} {
@@ -114,7 +115,7 @@ func newRoot() (string, error) {
 		}
 	}
 	for _, d := range []string{"proc", "sub/proc"} {
-		if err := syscall.Mount("/proc", filepath.Join(dir, d), "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
+		if err := mounts.Mount("/proc", filepath.Join(dir, d), "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
 			return "", err
 		}
 	}
@@ -160,7 +161,7 @@ var rootScenes = map[string]struct {
 	}, "nyn"},
 	"chroot onto the host's root, bound elsewhere": {func() error {
 		must(private())
-		must(syscall.Mount("/", "/mnt", "", syscall.MS_BIND|syscall.MS_REC, ""))
+		must(mounts.Mount("/", "/mnt", "", syscall.MS_BIND|syscall.MS_REC, ""))
 		return chroot("/mnt")
 	}, "yyn"},
 	"pivot_root": {func() error {
@@ -174,7 +175,7 @@ var rootScenes = map[string]struct {
 		dir, err := newRoot()
 		must(err)
 		must(pivot(dir))
-		return syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, "")
+		return mounts.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, "")
 	}, "nny"},
 	"chroot in a pivoted root": {func() error {
 		must(private())

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/selfaudit/selfaudit/internal/fixture/launch"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 )
 
 // asWatcher makes this program, started in namespaces of its own, the process
@@ -25,7 +26,7 @@ const asWatcher = "SELFAUDIT_TEST_WATCHER"
 func watch() error {
 	const private = syscall.MS_REC | syscall.MS_PRIVATE
 	for _, err := range []error{
-		syscall.Mount("none", "/", "", private, ""), syscall.Mount("proc", "/proc", "proc", 0, ""),
+		mounts.Mount("none", "/", "", private, ""), mounts.Mount("proc", "/proc", "proc", 0, ""),
 		syscall.Setgroups(nil), syscall.Setgid(65532), syscall.Setuid(65532),
 	} {
 		if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/selfaudit/selfaudit/internal/collect"
 	"github.com/selfaudit/selfaudit/internal/fixture"
 	"github.com/selfaudit/selfaudit/internal/fixture/launch"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"github.com/selfaudit/selfaudit/internal/replica"
 	"github.com/selfaudit/selfaudit/probes"
 )
@@ -522,10 +523,10 @@ func blind(spec string) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+	if err := mounts.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return err
 	}
-	if err := syscall.Mount("tmpfs", covered, "tmpfs", 0, ""); err != nil {
+	if err := mounts.Mount("tmpfs", covered, "tmpfs", 0, ""); err != nil {
 		return err
 	}
 	runtime.LockOSThread()
