@@ -38,7 +38,7 @@ var ofMachine = masks{
 // ofProcess are the places where a report has process and thread ids.
 var ofProcess = masks{
 	{regexp.MustCompile(`"pid": \d+`), `"pid": PID`},
-	{regexp.MustCompile(`\b(process|pid|thread|task)( |\s+|/)\d+\b`), "${1}${2}PID"},
+	{regexp.MustCompile(`\b(process|pid|thread|task)( |\n +|/)\d+\b`), "${1}${2}PID"},
 	{regexp.MustCompile(`/proc/\d+\b`), "/proc/PID"},
 	{regexp.MustCompile(`(\n  process +)\d+,`), "${1}PID,"},
 	{regexp.MustCompile(`("threads": \[\s+)\d+(\s+\])`), "${1}PID${2}"},
