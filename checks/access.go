@@ -241,7 +241,7 @@ func reachable(a *audited, p *posture.Place, of func(*posture.Try) posture.Outco
 	case outcome != posture.Stopped:
 		return report.Unknown, detail
 	case p.Taking:
-		return report.Unknown, "is refused as it stands, and mode bits let it with an id or a capability that it may put in force: " + detail
+		return report.Unknown, "is refused as it stands, and mode bits let it with an id or a capability that it may put in force, or once it has changed them as the owner: " + detail
 	case p.Kind == posture.KindDirectory:
 		return report.Unknown, "is refused though its mode bits let it, and what lies below was not looked at: " + detail
 	default:
@@ -283,7 +283,7 @@ func judgeNode(a *audited, p *posture.Place) (report.Status, string) {
 	case outcome == posture.Stopped && !p.Taking:
 		return report.Pass, detail
 	case outcome == posture.Stopped:
-		return report.Unknown, "is refused as it stands, and mode bits let it with an id or a capability that it may put in force: " + detail
+		return report.Unknown, "is refused as it stands, and mode bits let it with an id or a capability that it may put in force, or once it has changed them as the owner: " + detail
 	default:
 		return report.Unknown, detail
 	}

@@ -75,10 +75,11 @@ type tries struct {
 	prog     *child.Program
 	filtered bool
 	alone    bool // the calling thread's own posture
-	// reach and reachAccess have a bad address.
-	reach, reachAccess child.Step
-	list               []placeTry
-	data               int
+	// reach, by the flags of openat(2), and reachAccess have a bad address.
+	reach       map[int]child.Step
+	reachAccess child.Step
+	list        []placeTry
+	data        int
 }
 
 // placeTry is one place's calls. Steps that it does not have are 0, which is a step of
@@ -90,7 +91,7 @@ type placeTry struct {
 }
 
 func newTries(filtered bool, replica *child.Posture) (*tries, error) {
-	t := &tries{filtered: filtered, alone: replica == nil}
+	t := &tries{filtered: filtered, alone: replica == nil, reach: map[int]child.Step{}}
 	var err error
 	if replica == nil {
 		t.prog, err = child.New()
@@ -103,9 +104,6 @@ func newTries(filtered bool, replica *child.Posture) (*tries, error) {
 	if replica != nil {
 		t.prog.Enter(false)
 	}
-	// The kernel looks at the flags, and then at the address.
-	t.reach = t.call("openat", 0, child.Int(atFDCWD), child.Int(-1), child.Int(openTemporary|syscall.O_RDWR|syscall.O_EXCL|syscall.O_CLOEXEC), child.Int(ownerOnly))
-	t.prog.End()
 	t.reachAccess = t.call("faccessat2", 0, child.Int(atFDCWD), child.Int(-1), child.Int(accessExecute), child.Int(atEffective))
 	t.prog.End()
 	return t, nil
@@ -117,7 +115,7 @@ func (t *tries) call(name string, f child.Flags, args ...child.Arg) child.Step {
 }
 
 func (t *tries) fits(p *posture.Place) bool {
-	const room, steps = 1200, 10
+	const room, steps = 1200, 14
 	if len(t.list) == 0 {
 		return true
 	}
@@ -125,9 +123,25 @@ func (t *tries) fits(p *posture.Place) bool {
 	return used+2*min(len(p.Path), longestTry)+room < triesData && int(t.prog.Next())+steps < triesSteps
 }
 
-// openPath opens the place's path.
+// openPath opens the place's path. The first of each flags is made with a bad
+// address before: the kernel looks at flags, and then at the address.
 func (t *tries) openPath(p *posture.Place, flags int) child.Step {
-	return t.call("openat", child.Need, child.Int(atFDCWD), t.prog.String(p.Path), child.Int(flags|openQuietly), child.Int(ownerOnly))
+	flags |= openQuietly
+	if _, known := t.reach[flags]; !known {
+		t.reach[flags] = t.call("openat", 0, child.Int(atFDCWD), child.Int(-1), child.Int(flags), child.Int(ownerOnly))
+		t.prog.End()
+	}
+	return t.call("openat", child.Need, child.Int(atFDCWD), t.prog.String(p.Path), child.Int(flags), child.Int(ownerOnly))
+}
+
+// reached says that no filter answers openat(2) with any of the flags, or how one does.
+func (t *tries) reached() (bool, string) {
+	for _, step := range t.reach {
+		if o := t.prog.Outcome(step); !o.Made || o.Errno != efault {
+			return false, told(o)
+		}
+	}
+	return true, ""
 }
 
 // statOf has the kernel show that a descriptor is one.
@@ -233,15 +247,15 @@ func (t *tries) write(p *posture.Place, one *placeTry) {
 // run makes the calls and reads their answers.
 func (t *tries) run(ctx context.Context, out []posture.Try, places []posture.Place) error {
 	err := t.prog.Run(ctx, child.Options{Filtered: t.filtered && t.alone, Stall: accessStall})
-	reach := t.prog.Outcome(t.reach)
+	reached, answer := t.reached()
 	for i := range t.list {
 		one := &t.list[i]
 		if one.why != "" {
 			out[i].Detail = one.why
 			continue
 		}
-		if t.filtered && !(reach.Made && reach.Errno == efault) && one.open != 0 {
-			out[i].Detail = "a seccomp filter answers openat(2), and other ways were not tried: " + told(reach)
+		if t.filtered && !reached && one.open != 0 {
+			out[i].Detail = "a seccomp filter answers openat(2), and other ways were not tried: " + answer
 			continue
 		}
 		out[i] = t.judge(one, &places[i])

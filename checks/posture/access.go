@@ -66,7 +66,7 @@ type Place struct {
 	// ReadOnly and NoExec are those of its mount or its file system.
 	ReadOnly, NoExec bool
 	// Taking says that mode bits let it only with an id or a capability that no
-	// thread has in force, but may put in force.
+	// thread has in force, but may put in force, or once its owner has changed them.
 	Taking bool
 	// Barred says of a path that the policy names that mode bits keep every
 	// thread from what it is looked at for.

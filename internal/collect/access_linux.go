@@ -134,6 +134,9 @@ func (w *walker) named(path string, use posture.Use) posture.Place {
 	}
 	fd, err := w.c.FollowInRoot(w.root, path, kernel.OpenPath, "")
 	switch {
+	case errors.Is(err, syscall.ENOENT) && use != posture.UseShell && !w.visit.self && w.linked(path):
+		p.There.Fail(source, "symbolic links lead there, and to nothing for the auditor: "+err.Error())
+		return p
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
 		p.There = posture.Origin{State: posture.Absent, Source: source, Err: err.Error()}
 		return p
@@ -175,10 +178,17 @@ func (w *walker) named(path string, use posture.Use) posture.Place {
 func throughSelf(path string) bool {
 	for name := range strings.SplitSeq(path, "/") {
 		if name == "self" || name == "thread-self" || name == "mounts" || name == "net" {
-			return strings.HasPrefix(path, "/proc/")
+			return name != "mounts" && name != "net" || strings.HasPrefix(path, "/proc/")
 		}
 	}
 	return false
+}
+
+// linked says that a path leads through a symbolic link.
+func (w *walker) linked(path string) bool {
+	fd, err := w.c.OpenInRoot(w.root, path, kernel.OpenPath, "")
+	kernel.Close(fd)
+	return errors.Is(err, syscall.ELOOP)
 }
 
 func (w *walker) mountOf(id uint64) *posture.Mount {

@@ -20,7 +20,7 @@ import (
 // reachAll asks for everything that there is to ask.
 var reachAll = Options{Reach: func(s *Site) {
 	s.Access(AccessAsked{
-		Masked: []string{"/proc/kcore", "/nothing", "/closed/file", "/link", "/masked"}, ReadOnly: []string{"/ro", "/data"},
+		Masked: []string{"/proc/kcore", "/nothing", "/closed/file", "/link", "/masked", "/leads", "/proc/self/attr"}, ReadOnly: []string{"/ro", "/data"},
 		Bounds: map[posture.Use][]string{
 			posture.UseWrite: {"/allowed"}, posture.UseExecute: {"/exec"}, posture.UseRead: {"/usr", "/proc"}, posture.UseDevice: nil,
 		},
@@ -56,6 +56,8 @@ func accessRoot(root string) {
 	file("closed/file", 0o666)
 	dir("mine", 0o700)
 	must(os.Chown(in("mine"), actorID, actorID))
+	dir("own", 0o555)
+	must(os.Chown(in("own"), actorID, actorID))
 	dir("group", 0o770)
 	must(os.Chown(in("group"), 0, actorID+1))
 	dir("kept out", 0o707)
@@ -87,6 +89,7 @@ func accessRoot(root string) {
 	file("masked", 0o600)
 	must(syscall.Mount("/dev/null", in("masked"), "", syscall.MS_BIND, ""))
 	must(os.Symlink("/masked", in("link")))
+	must(os.Symlink("/proc/self/none", in("leads")))
 	dir("fuse", 0o755)
 	fd, err := syscall.Open("/dev/fuse", syscall.O_RDWR, 0)
 	must(err)
@@ -119,7 +122,7 @@ const written = posture.UseWrite | posture.UseExecute
 
 // wantPlaces are all that is to be found, by path and use.
 var wantPlaces = []string{
-	"/data write", "/data execute", "/mine write", "/mine execute", "/mine read", "/group write", "/group execute", "/group read", "/list write", "/list execute", "/list read",
+	"/data write", "/data execute", "/mine write", "/mine execute", "/mine read", "/own write", "/own execute", "/own read", "/group write", "/group execute", "/group read", "/list write", "/list execute", "/list read",
 	"/allowed execute", "/exec write", "/etc/file write", "/etc/file execute", "/etc/" + hostileName + " write", "/etc/" + hostileName + " execute",
 	"/usr/bin/written write", "/usr/bin/written execute", "/noexec write", "/nodev write", "/nodev execute", "/exec read", "/data/below read", "/nodev/sh read", "/noexec/sh read", "/ro/sh read", "/noexec/mem device", "/ro/mem device", "/allowed read", "/etc/file read",
 	"/dev/mem device", "/dev/tty device",
@@ -174,6 +177,9 @@ func namedPlaces(a *posture.Access) map[string]posture.Place {
 }
 
 func namedFound(named map[string]posture.Place, unseen []posture.Unseen) error {
+	if p := named["/proc/self/attr"]; p.There.State == posture.Absent {
+		return fmt.Errorf("%+v", p)
+	}
 	for path, right := range map[string]func(*posture.Place) bool{
 		"/nothing":     func(p *posture.Place) bool { return p.There.State == posture.Absent },
 		"/link":        (*posture.Place).IsNull,
@@ -251,6 +257,11 @@ func TestAccessOfAnotherProcess(t *testing.T) {
 	}
 	if err := accessFound(p); err != nil {
 		t.Error(err)
+	}
+	for _, one := range p.Reach().Access.Value.Places {
+		if one.Path == "/leads" && one.There.State != posture.Unreadable || one.Path == "/own" && one.Use&written != 0 && !one.Taking {
+			t.Errorf("%+v", one)
+		}
 	}
 }
 

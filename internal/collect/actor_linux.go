@@ -96,6 +96,8 @@ func (w *walker) mapped(st *kernel.Inode) bool {
 // where it is not nil, is set where it takes what is not in force.
 func (w *walker) may(dir int, name string, st *kernel.Inode, want uint32, directory bool, taking *bool) bool {
 	now, could := w.visit.who.may(st.Mode, st.UID, st.GID, want, directory, w.mapped(st))
+	// Whoever owns a file may change its mode.
+	could = could || taking != nil && slices.Contains(w.visit.who.taking.users, st.UID)
 	switch {
 	case now:
 		return true
