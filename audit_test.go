@@ -72,7 +72,7 @@ var rooms = map[string][]string{
 	"internal/cli":                 {"*"},
 	"internal/fixture":             {"*"},
 	"internal/fixture/cmd/holed":   {"*"},
-	"internal/fixture/cmd/jail":    {"internal/fixture/mounts"},
+	"internal/fixture/cmd/jail":    {"internal/fixture/inside", "internal/fixture/mounts"},
 	"internal/fixture/cmd/plain":   {"*"},
 	"internal/fixture/cmd/server":  {"*"},
 	"internal/fixture/cmd/sleeper": {},
