@@ -35,6 +35,7 @@ func (a *collector) programs() {
 			w.leave("/", "mounts came or went meanwhile")
 		}
 		a.otherRoots(w)
+		a.openPrograms(w)
 		f := &a.p.MakeReach().Programs
 		f.Value = w.out
 		f.Know(w.source, strconv.Itoa(len(w.out.Programs))+" programs among "+strconv.Itoa(w.out.Files)+" files")
