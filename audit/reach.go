@@ -65,6 +65,7 @@ func observeReach(s *collect.Site, pol *policy.Policy) {
 
 // tryReach tries what of it only children of the calling thread can tell.
 func tryReach(ctx context.Context, c *config, p *posture.Process, filtered bool) {
+	askNamespaces(ctx, c, p, filtered)
 	access := c.policy.Filesystem.AsksAccess() && c.probes
 	if access {
 		tryAccess(ctx, p, filtered, nil, nil)
@@ -78,4 +79,28 @@ func tryReach(ctx context.Context, c *config, p *posture.Process, filtered bool)
 		return
 	}
 	p.MakeReach().Landlock = probes.Landlock(ctx, filtered)
+}
+
+// askNamespaces decides what no number told by itself: whether a network or mount
+// namespace is the machine's first one. Where this kernel fixes their numbers,
+// one of another number is not: those of that number are decided already.
+func askNamespaces(ctx context.Context, c *config, p *posture.Process, filtered bool) {
+	var undecided []*posture.Namespace
+	for i := range p.Reach().Namespaces {
+		if ns := &p.Reach().Namespaces[i]; ns.Link.State == posture.Known && ns.Initial.State == posture.Unreadable {
+			undecided = append(undecided, ns)
+		}
+	}
+	if len(undecided) == 0 || !c.probes || len(c.policy.Namespaces.Private) == 0 {
+		return
+	}
+	fixed := probes.FixedNamespaces(ctx, filtered)
+	for _, ns := range undecided {
+		switch yes, known := fixed.Get(); {
+		case known && yes:
+			ns.Initial = posture.Of(false, fixed.Source, ns.Link.Value+", where the kernel fixes the number of the machine's")
+		case !known:
+			ns.Initial.Err += "; " + fixed.Why()
+		}
+	}
 }

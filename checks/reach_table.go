@@ -161,7 +161,7 @@ var catalogReach = []Meta{
 	{
 		namespaceID, report.Isolation, report.Medium,
 		"a namespace of the machine",
-		"The process, or one of its threads, is in the machine's first namespace of that type.",
+		"The process, or one of its threads, is in the machine's first namespace of that type, which has a number of its own. Kernels before the middle of 2025 gave the first ones of net and mnt a number like any other: there process 1 decides where it can be looked at, or who owns the namespace. A process on its own asks the kernel, by an identifier that only kernels tell that fix these numbers (NS_GET_ID, Linux 6.18), in a child; else it is unknown.",
 		"What the namespace would hold apart it shares with every process of the machine: the network and its abstract sockets, the process ids, System V IPC, the mounts, the host name.",
 		"docker: no --network host, --pid host, --ipc host, --uts host, --cgroupns host; kubernetes: hostNetwork, hostPID and hostIPC false, hostUsers: false; systemd: PrivateNetwork=, PrivateUsers=, PrivateIPC=, ProtectHostname=, PrivatePIDs=; Go: SysProcAttr.Cloneflags with syscall.CLONE_NEW*; unshare(1), bwrap --unshare-all",
 	},
