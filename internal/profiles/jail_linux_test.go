@@ -25,7 +25,7 @@ import (
 // The commands of the document.
 const (
 	jailCommand  = "setpriv --reuid 65532 --regid 65532 --clear-groups DIR/jail -dir DIR/root -bind DIR/sleeper DIR/sleeper"
-	bwrapCommand = "setpriv --reuid 65532 --regid 65532 --clear-groups bwrap --unshare-all --unshare-user --disable-userns --cap-drop ALL --die-with-parent --new-session --ro-bind DIR/sleeper /sleeper --proc /proc --remount-ro / /sleeper"
+	bwrapCommand = "setpriv --reuid 65532 --regid 65532 --clear-groups bwrap --unshare-all --unshare-user --disable-userns --cap-drop ALL --new-session --ro-bind DIR/sleeper /sleeper --proc /proc --remount-ro / /sleeper"
 )
 
 // jailHole is the jail with one thing undone.

@@ -239,10 +239,17 @@ func words(dir, command string) (out []string) {
 // a program.
 func begin(t *testing.T, cmd *exec.Cmd, program string) int {
 	t.Helper()
-	return launch.Below(t, cmd, func(pid int) bool {
+	pid := launch.Below(t, cmd, func(pid int) bool {
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 		return err == nil && filepath.Base(exe) == program
 	})
+	// With it everything around it ends.
+	t.Cleanup(func() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Errorf("kill %d: %v", pid, err)
+		}
+	})
+	return pid
 }
 
 // document is docs/profiles.md.
