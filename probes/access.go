@@ -79,7 +79,6 @@ type tries struct {
 	reach       map[int]child.Step
 	reachAccess child.Step
 	list        []placeTry
-	data        int
 }
 
 // placeTry is one place's calls. Steps that it does not have are 0, which is a step of
