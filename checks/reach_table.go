@@ -154,7 +154,7 @@ var catalogReach = []Meta{
 	{
 		wxID, report.Memory, report.Medium,
 		"memory that is writable and executable",
-		"A mapping is both writable and executable, or a file is mapped executable in one place, and shared and writable in another.",
+		"A mapping is both writable and executable, or a file is mapped executable in one place, and shared and writable in another. What is so for moments only may not be seen: whether it can be made at all is what the attempt `mmap-write-exec` tells.",
 		"Whoever can write there by a mistake in the program runs code of his own in it, without a further call that a filter could deny.",
 		"systemd: MemoryDenyWriteExecute=yes; a seccomp filter that denies mmap and mprotect with PROT_WRITE and PROT_EXEC together: docker: --security-opt seccomp=PROFILE, kubernetes: seccompProfile with localhostProfile; interpreters without their compiler: node --jitless, java -Xint; prctl(2) PR_SET_MDWE, Linux 6.3; Go: no plugin or library that compiles at run time",
 	},

@@ -103,9 +103,10 @@ func (s *Site) personalities() {
 	}
 }
 
-// maxMapsReadings is how often the mappings are read for two readings in a row
-// that agree in what is executable: the kernel hands them out in pieces.
-const maxMapsReadings = 16
+// maxMapsReadings is how often the mappings are read for enoughAlike readings in a
+// row that agree in what is executable: the kernel hands them out in pieces, and
+// memory may be executable for moments only.
+const maxMapsReadings = 32
 
 // Mappings fills what is mapped where.
 func (s *Site) Mappings() {
@@ -119,6 +120,7 @@ func (s *Site) Mappings() {
 	name := strconv.Itoa(tid) + "/maps"
 	source := s.Task.Path() + "/" + name
 	var before uint64
+	same := 0
 	var worst posture.Mappings
 	for n := range maxMapsReadings {
 		if err := s.Ctx.Err(); err != nil {
@@ -135,7 +137,10 @@ func (s *Site) Mappings() {
 			now.WriteExecute, now.More, now.Twice, now.MoreTwice = worst.WriteExecute, worst.More, worst.Twice, worst.MoreTwice
 		}
 		worst = now
-		if n > 0 && digest == before {
+		if same++; n > 0 && digest != before {
+			same = 1
+		}
+		if same == enoughAlike {
 			m.Mappings = posture.Of(now, source, strconv.Itoa(now.Count)+" mappings")
 			s.stacks()
 			return
