@@ -33,9 +33,9 @@ func (s *Site) Access(asked AccessAsked) { s.by.access(asked) }
 
 func (a *collector) access(asked AccessAsked) {
 	f := &a.p.MakeReach().Access
-	a.mounts()
 	for try := 1; ; try++ {
 		watch := a.watchMounts()
+		a.mounts()
 		w, err := a.accessWalk(asked)
 		same := watch.end()
 		if err != nil {
@@ -43,7 +43,6 @@ func (a *collector) access(asked AccessAsked) {
 			return
 		}
 		if !same && try < maxWalks && a.ctx.Err() == nil {
-			a.mounts()
 			continue
 		}
 		v := w.visit

@@ -279,3 +279,18 @@ func TestAccessEnds(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestAccessInFlux: mounts that come and go all the while leave the rest unknown.
+func TestAccessInFlux(t *testing.T) {
+	needRoot(t)
+	p, err := outside(t, "mounts-flux", Options{Reach: func(s *Site) {
+		s.Access(AccessAsked{Bounds: map[posture.Use][]string{posture.UseDevice: nil, posture.UseWrite: {"/"}}})
+	}}, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &p.Reach().Access
+	if f.State == posture.Known && !slices.ContainsFunc(f.Value.Unseen, func(u posture.Unseen) bool { return u.Uses&posture.UseDevice != 0 }) {
+		t.Errorf("%+v", f)
+	}
+}
