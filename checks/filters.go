@@ -60,7 +60,7 @@ func filtersAsked(want *policy.Seccomp) [len(filterIDs)]bool {
 func leaveFilters(out *results, _ *audited, pol *policy.Policy) {
 	for i, asked := range filtersAsked(&pol.Seccomp) {
 		if asked {
-			out.add(filterIDs[i], report.Unknown, "checked", "unknown", "checks of seccomp filters were left out of this audit")
+			out.add(filterIDs[i], report.Unknown, "checked", "unknown", leftOut)
 		} else {
 			out.skip(filterIDs[i])
 		}

@@ -18,6 +18,10 @@ const (
 	maxQuoted   = 200
 )
 
+// leftOut is said of what is asked and not linked: one sentence for all, since
+// every program has it.
+const leftOut = "its check was left out of this audit"
+
 // results collects findings.
 type results struct {
 	findings []report.Finding

@@ -182,5 +182,5 @@ func leaveDepth(out *results, _ *audited, pol *policy.Policy) {
 		out.skip(depthID)
 		return
 	}
-	out.add(depthID, report.Unknown, "checked", "unknown", "how many layers stop an attack was left out of this audit")
+	out.add(depthID, report.Unknown, "checked", "unknown", leftOut)
 }

@@ -63,7 +63,7 @@ func leaveReach(out *results, _ *audited, pol *policy.Policy) {
 		f := &reachIDs[i]
 		var last *report.Finding
 		if asked {
-			last = out.add(f.id, report.Unknown, "checked", "unknown", "checks of what the process can reach were left out of this audit")
+			last = out.add(f.id, report.Unknown, "checked", "unknown", leftOut)
 		} else {
 			last = out.skip(f.id)
 		}

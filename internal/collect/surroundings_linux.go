@@ -6,27 +6,29 @@ import (
 	"github.com/selfaudit/selfaudit/checks/posture"
 )
 
+// notAskedFor is why what no policy asks for is not known.
+const notAskedFor = "not asked for"
+
 // surroundings fills what lies outside the threads, as far as it is asked for.
 func (a *collector) surroundings() {
 	up := a.newAscent()
 	if a.o.Root != nil {
 		a.o.Root(&RootReader{a})
 	} else {
-		const why = "the root directory was not asked for"
-		a.p.Root.Host.Fail("", why)
-		a.p.Root.Chroot.Fail("", why)
-		a.p.Root.ReadOnly.Fail("", why)
+		a.p.Root.Host.Fail("", notAskedFor)
+		a.p.Root.Chroot.Fail("", notAskedFor)
+		a.p.Root.ReadOnly.Fail("", notAskedFor)
 	}
 	if a.o.Descriptors {
 		a.descriptors(up)
 	} else {
-		a.p.Descriptors.Fail("", "descriptors were not asked for")
+		a.p.Descriptors.Fail("", notAskedFor)
 	}
 	if a.o.Root != nil || a.o.Descriptors {
 		a.workingDirectories(up)
 	} else {
-		a.p.Root.CwdOutside.Fail("", "working directories were not asked for")
-		a.p.Root.RootOutside.Fail("", "root directories were not asked for")
+		a.p.Root.CwdOutside.Fail("", notAskedFor)
+		a.p.Root.RootOutside.Fail("", notAskedFor)
 	}
 	if a.o.Reach != nil {
 		a.o.Reach(a.site())
