@@ -80,7 +80,7 @@ func dockerHardened() *Policy {
 			NoDevices:     true,
 		},
 		Descriptors: Descriptors{NoneOutsideRoot: true, NoneWritable: true, NoDevices: true, NoRawSockets: true, NoNamespaces: true, NoKernelObjects: true},
-		Network:     Network{NoAbstract: true, NoRaw: true},
+		Network:     Network{NoAbstract: true, NoRaw: true, NoControl: true},
 		Namespaces:  Namespaces{Private: []string{"pid", "mnt", "net", "ipc", "uts"}},
 		Probes:      Probes{Reescalation: without(DefaultReescalation(), append([]string{ambientRaise}, takingRoot...)...), Syscalls: DefaultSyscalls()},
 	}
@@ -115,7 +115,7 @@ func jail() *Policy {
 			NoDevices:  true,
 		},
 		Descriptors: Descriptors{NoneOutsideRoot: true, NoneWritable: true, NoDevices: true, NoRawSockets: true, NoNamespaces: true, NoKernelObjects: true},
-		Network:     Network{NoAbstract: true, NoEgress: true, NoRaw: true},
+		Network:     Network{NoAbstract: true, NoEgress: true, NoRaw: true, NoControl: true},
 		Namespaces: Namespaces{
 			Private: []string{"user", "pid", "mnt", "net", "ipc", "uts"},
 			IDMap:   IDMap{Size: 1, NotHostRoot: true},

@@ -55,6 +55,7 @@ var containerHoles = []containerHole{
 		"process.executable": "the program too"}},
 	{name: "noexec", without: "--tmpfs /tmp:noexec,nosuid", with: "--tmpfs /tmp:exec,nosuid", gaps: because{"filesystem.executable": "what is written to /tmp"}},
 	{name: "a volume", with: "-v DIR/programs:/programs:rw,noexec", gaps: because{"filesystem.writable": "it is one"}},
+	{name: "a runtime's socket", with: "-v DIR/docker.sock:/run/docker.sock", gaps: because{"network.control-socket": "whoever speaks to it starts containers"}},
 	{name: "masked paths", with: "--security-opt unmask=ALL", gaps: because{"filesystem.masked": "they are there, and can be written to"}},
 	{name: "device", with: "--device /dev/kmsg", gaps: because{"filesystem.device": "it is none of OCI's"}},
 	{name: "no-new-privileges", without: "--security-opt no-new-privileges", gaps: because{"privilege.no_new_privs": "it is not set"}},
@@ -104,6 +105,7 @@ func newYard(t *testing.T) *yard {
 	if err := os.WriteFile(y.filter, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	runtimeSocket(t, dir)
 	program := filepath.Join(dir, "programs", "program")
 	if err := os.Mkdir(filepath.Dir(program), 0o755); err != nil {
 		t.Fatal(err)

@@ -35,6 +35,8 @@ type jailHole struct {
 	without, leave string
 	// asRoot starts it as the machine's root, which some of it takes.
 	asRoot bool
+	// bind is bound into it beside.
+	bind string
 	// terminal gives it a controlling terminal.
 	terminal bool
 	// open returns a descriptor that it inherits.
@@ -60,6 +62,7 @@ var jailHoles = []jailHole{
 	{name: "host root", asRoot: true, gaps: because{"idmap": "its one id is the machine's 0"}},
 	{name: "pivot_root never called", without: "pivot", gaps: machineRoot(because{})},
 	{name: "plain chroot", leave: "chroot", gaps: because{"filesystem.root": "the machine's root is still beneath"}},
+	{name: "a runtime's socket", bind: "DIR/docker.sock:/run/docker.sock", gaps: because{"network.control-socket": "whoever speaks to it starts containers"}},
 	{name: "session", without: "session", terminal: true, gaps: because{"process.tty": "it keeps the terminal of whoever started it"}},
 	{name: "noexec", without: "noexec", gaps: because{"filesystem.executable": "it can write to its root"}},
 	{name: "the old root", without: "chdir", gaps: because{"filesystem.cwd": "the working directory lies in it", "probe.fd-escape": "and .. leads through it"}},
@@ -137,6 +140,7 @@ func newJail(t *testing.T) string {
 	if err := os.Mkdir(filepath.Join(dir, "root"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	runtimeSocket(t, dir)
 	return dir
 }
 
@@ -148,6 +152,10 @@ func jail(t *testing.T, dir string, h jailHole) *exec.Cmd {
 	line = line[:len(line)-1]
 	if h.asRoot {
 		line = line[slices.Index(line, filepath.Join(dir, "jail")):]
+	}
+	if h.bind != "" {
+		i := slices.Index(line, "-bind") + 1
+		line[i] += "," + strings.ReplaceAll(h.bind, "DIR", dir)
 	}
 	line = append(line, "-without", h.without, "-leave", h.leave)
 	cmd := exec.Command(line[0], line[1:]...)

@@ -194,6 +194,24 @@ func abstractSocket(t *testing.T) {
 	})
 }
 
+// runtimeSocket makes a socket that every user may connect to.
+func runtimeSocket(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "docker.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // traced has a process traced while f runs. Nothing stops it.
 func traced(t *testing.T, pid int, f func()) {
 	t.Helper()
