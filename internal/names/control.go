@@ -9,6 +9,9 @@ type ControlPath struct {
 }
 
 // controlPaths are sorted by what they are of. What is below /run is looked for
+// rootHome is the home directory of user 0.
+const rootHome = "/root"
+
 // below /var/run too.
 var controlPaths = [...]ControlPath{
 	{"/run/docker.sock", "Docker", false},
@@ -45,12 +48,12 @@ var controlPaths = [...]ControlPath{
 	{"/etc/kubernetes/admin.conf", "an administrator of Kubernetes", true},
 	{"/etc/rancher/k3s/k3s.yaml", "an administrator of Kubernetes", true},
 	{"/var/lib/kubelet/pki/kubelet-client-current.pem", "kubelet", true},
-	{"/root/.kube/config", "a user of Kubernetes", true},
-	{"/root/.aws/credentials", "a user of AWS", true},
-	{"/root/.azure/msal_token_cache.json", "a user of Azure", true},
-	{"/root/.config/gcloud/application_default_credentials.json", "a user of Google Cloud", true},
-	{"/root/.config/gcloud/credentials.db", "a user of Google Cloud", true},
-	{"/root/.docker/config.json", "registries of images", true},
+	{rootHome + "/.kube/config", "a user of Kubernetes", true},
+	{rootHome + "/.aws/credentials", "a user of AWS", true},
+	{rootHome + "/.azure/msal_token_cache.json", "a user of Azure", true},
+	{rootHome + "/.config/gcloud/application_default_credentials.json", "a user of Google Cloud", true},
+	{rootHome + "/.config/gcloud/credentials.db", "a user of Google Cloud", true},
+	{rootHome + "/.docker/config.json", "registries of images", true},
 }
 
 // ControlPaths returns them. The slice is shared and must not be changed.
