@@ -8,10 +8,10 @@ type ControlPath struct {
 	Secret bool
 }
 
-// controlPaths are sorted by what they are of. What is below /run is looked for
 // rootHome is the home directory of user 0.
 const rootHome = "/root"
 
+// controlPaths are sorted by what they are of. What is below /run is looked for
 // below /var/run too.
 var controlPaths = [...]ControlPath{
 	{"/run/docker.sock", "Docker", false},
