@@ -45,7 +45,12 @@ func webService() *Policy {
 			// Execveat does what execve does.
 			Deny: []string{"execve", "execveat", "mount", "ptrace"},
 		},
-		Filesystem:  Filesystem{Root: Root{ReadOnly: true}},
+		Filesystem: Filesystem{
+			Root: Root{ReadOnly: true},
+			// Where a service's data lies. /tmp is not among it, nor is what belongs
+			// to the system.
+			Executable: &[]string{"/data", "/dev", "/home", "/media", "/mnt", "/opt", "/run", "/srv", "/var"},
+		},
 		Descriptors: Descriptors{NoneOutsideRoot: true, NoDevices: true, NoRawSockets: true, NoNamespaces: true, NoKernelObjects: true},
 		Network:     Network{NoRaw: true},
 		Probes:      Probes{Reescalation: without(DefaultReescalation(), ambientRaise), Syscalls: DefaultSyscalls()},

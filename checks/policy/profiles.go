@@ -22,7 +22,7 @@ var profiles = []Profile{
 	{"docker-hardened", "a container of the hardening flags of docker run, as they are: its user may be 0", dockerHardened},
 	{"jail", "namespaces, one id, a root of its own and no capability, not even inside", jail},
 	{"privdrop", "a root of its own or a chroot, non-root ids, nothing else", privdrop},
-	{"web-service", "non-root, no more than a low port, a filter without execve, nothing to write to and execute", webService},
+	{"web-service", "non-root, no more than a low port, a filter without execve, a read-only root and a /tmp that executes nothing", webService},
 }
 
 // Profiles returns the built-in profiles that are complete, by name.
