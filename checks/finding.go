@@ -43,11 +43,14 @@ func (r *results) add(id string, status report.Status, expected, observed, messa
 	return &r.findings[len(r.findings)-1]
 }
 
+//go:noinline
 func (r *results) skip(id string) *report.Finding {
 	return r.add(id, report.Skipped, "", "", "the policy does not ask")
 }
 
 // whyNot says in words why a fact is not known, naming the thing.
+//
+//go:noinline
 func whyNot(o *posture.Origin, thing string) string {
 	if o.State == posture.Absent {
 		thing = "the kernel that answers here does not have or show " + thing
@@ -176,6 +179,8 @@ func distinct(ns []int) []int {
 }
 
 // counted is a number of things, of which there may be one.
+//
+//go:noinline
 func counted(n int, thing string) string {
 	if n != 1 {
 		thing += "s"

@@ -63,8 +63,8 @@ func Failed[T any](source, why string) Fact[T] {
 	return Fact[T]{Origin: Origin{Source: source, Err: why}}
 }
 
-// Know and Fail are called in many places and seldom in the same run: kept out
-// of line they cost the programs that link them less.
+// Know, Fail and Why are called in many places and seldom in the same run: kept
+// out of line they cost the programs that link them less.
 
 // Know marks a fact, whose value is set, as known.
 //
@@ -85,6 +85,8 @@ func (o *Origin) Fail(source, why string) {
 func (f Fact[T]) Get() (T, bool) { return f.Value, f.State == Known }
 
 // Why says in words why the fact is not known. It is empty for a known fact.
+//
+//go:noinline
 func (o Origin) Why() string {
 	switch {
 	case o.State == Known:
