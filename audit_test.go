@@ -60,7 +60,7 @@ var rooms = map[string][]string{
 	"internal/child":     {"internal/kernel"},
 	"internal/seccomp":   {"internal/names"},
 	"internal/cgroup":    {"checks/posture", "internal/kernel", "internal/procfs"},
-	"internal/collect":   {"internal/procfs", "internal/seccomp", "internal/kernel", "internal/cgroup", "internal/names", "checks/posture"},
+	"internal/collect":   {"internal/procfs", "internal/seccomp", "internal/kernel", "internal/cgroup", "checks/posture"},
 	// It stands between collect and audit: what was observed of a process goes
 	// in, and what a child has to take on comes out.
 	"internal/replica":             {"checks/posture", "internal/cgroup", "internal/child", "internal/kernel", "internal/procfs"},

@@ -11,7 +11,6 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
-	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // Bounds of a path: symbolic links as the kernel has it, and directories.
@@ -66,7 +65,7 @@ func mayBypass(p *posture.Process) bool {
 }
 
 // controlPaths are the paths for the users of the process.
-func controlPaths(p *posture.Process) (out []names.ControlPath) {
+func controlPaths(p *posture.Process) (out []controlPath) {
 	var users []string
 	for i := range p.Classes {
 		ids, known := p.Classes[i].UID.Get()
@@ -77,21 +76,21 @@ func controlPaths(p *posture.Process) (out []names.ControlPath) {
 			}
 		}
 	}
-	add := func(one names.ControlPath) {
+	add := func(one controlPath) {
 		out = append(out, one)
-		if strings.HasPrefix(one.Path, "/run/") {
-			one.Path = "/var" + one.Path
+		if strings.HasPrefix(one.path, "/run/") {
+			one.path = "/var" + one.path
 			out = append(out, one)
 		}
 	}
-	for _, one := range names.ControlPaths() {
-		before, after, perUser := strings.Cut(one.Path, "{uid}")
+	for _, one := range usualControlPaths {
+		before, after, perUser := strings.Cut(one.path, "{uid}")
 		if !perUser {
 			add(one)
 			continue
 		}
 		for _, user := range users {
-			one.Path = before + user + after
+			one.path = before + user + after
 			add(one)
 		}
 	}
@@ -101,7 +100,7 @@ func controlPaths(p *posture.Process) (out []names.ControlPath) {
 // controlLook looks at paths.
 type controlLook struct {
 	*walker
-	paths []names.ControlPath
+	paths []controlPath
 	self  bool
 	found posture.ControlSockets
 	inos  []directoryKey
@@ -149,23 +148,23 @@ func (l *controlLook) all() {
 }
 
 // one looks at a path.
-func (l *controlLook) one(p *names.ControlPath) {
+func (l *controlLook) one(p *controlPath) {
 	g := &resolver{controlLook: l, at: []step{{fd: l.root}}}
 	defer g.close()
-	st, err := g.follow(p.Path)
+	st, err := g.follow(p.path)
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
 		return
 	case err != nil:
-		l.barred(p.Path, err, false)
+		l.barred(p.path, err, false)
 		return
 	}
 	kind, key := st.Mode&typeMask, directoryKey{dev: st.Dev, ino: st.Ino}
-	if p.Secret && kind != typeRegular || !p.Secret && kind != kernel.TypeSocket || slices.Contains(l.inos, key) {
+	if p.secret && kind != typeRegular || !p.secret && kind != kernel.TypeSocket || slices.Contains(l.inos, key) {
 		return
 	}
 	l.inos = append(l.inos, key)
-	one := posture.Control{Path: p.Path, What: p.What, Secret: p.Secret, Through: g.through}
+	one := posture.Control{Path: p.path, What: p.what, Secret: p.secret, Through: g.through}
 	one.Permission = l.permission(g.dir(), g.last, &st)
 	l.found.Found = append(l.found.Found, one)
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 	"github.com/selfaudit/selfaudit/internal/kernel"
-	"github.com/selfaudit/selfaudit/internal/names"
 )
 
 // TestControlLook: links are followed within the root and nowhere else, whatever
@@ -59,9 +58,9 @@ func TestControlLook(t *testing.T) {
 		kernel.Close(l.root)
 	}
 	l := look(t, root)
-	l.paths = []names.ControlPath{
-		{Path: "/run/a.sock", What: "A"}, {Path: "/var/run/a.sock", What: "A"}, {Path: "/etc/token", What: "T", Secret: true},
-		{Path: "/etc/token", What: "no socket"}, {Path: "/run/out.sock", What: "out"}, {Path: "/run/loop.sock", What: "loop"},
+	l.paths = []controlPath{
+		{path: "/run/a.sock", what: "A"}, {path: "/var/run/a.sock", what: "A"}, {path: "/etc/token", what: "T", secret: true},
+		{path: "/etc/token", what: "no socket"}, {path: "/run/out.sock", what: "out"}, {path: "/run/loop.sock", what: "loop"},
 	}
 	l.all()
 	if found := l.found.Found; l.failed != nil || len(found) != 2 || found[0].Path != "/run/a.sock" || found[1].Path != "/etc/token" {

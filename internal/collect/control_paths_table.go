@@ -1,19 +1,19 @@
-package names
+package collect
 
-// ControlPath is where something usually lies by which others take orders.
-type ControlPath struct {
-	// Path has {uid} for a user's id.
-	Path, What string
-	// Secret is a file to be read; all others are sockets.
-	Secret bool
+// controlPath is where something usually lies by which others take orders.
+type controlPath struct {
+	// path has {uid} for a user's id.
+	path, what string
+	// secret is a file to be read; all others are sockets.
+	secret bool
 }
 
 // rootHome is the home directory of user 0.
 const rootHome = "/root"
 
-// controlPaths are sorted by what they are of. What is below /run is looked for
+// usualControlPaths are sorted by what they are of. What is below /run is looked for
 // below /var/run too.
-var controlPaths = [...]ControlPath{
+var usualControlPaths = [...]controlPath{
 	{"/run/docker.sock", "Docker", false},
 	{"/run/docker/docker.sock", "Docker", false},
 	{"/run/docker/containerd/containerd.sock", "containerd", false},
@@ -55,6 +55,3 @@ var controlPaths = [...]ControlPath{
 	{rootHome + "/.config/gcloud/credentials.db", "a user of Google Cloud", true},
 	{rootHome + "/.docker/config.json", "registries of images", true},
 }
-
-// ControlPaths returns them. The slice is shared and must not be changed.
-func ControlPaths() []ControlPath { return controlPaths[:] }
