@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 )
 
 // asTries has the test binary try one place and print what became of it.
@@ -84,7 +85,7 @@ func inMounts(t *testing.T, do func()) {
 		runtime.LockOSThread()
 		err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)
 		if err == nil {
-			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+			err = mounts.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 		}
 		if err == nil {
 			do()
@@ -212,7 +213,7 @@ func TestAccessOfMounts(t *testing.T) {
 		mount := func(name string, flags uintptr) string {
 			path := filepath.Join(dir, name)
 			must(t, os.Mkdir(path, 0o755))
-			must(t, unix.Mount("tmpfs", path, "tmpfs", flags, "mode=1777"))
+			must(t, mounts.Mount("tmpfs", path, "tmpfs", flags, "mode=1777"))
 			return path
 		}
 		readonly, noexec, null := mount("ro", unix.MS_RDONLY), mount("noexec", unix.MS_NOEXEC), mount("null", 0)
@@ -236,7 +237,7 @@ func TestAccessOfMounts(t *testing.T) {
 			t.Errorf("noexec, by trying: %+v", got)
 		}
 		must(t, os.WriteFile(filepath.Join(null, "masked"), nil, 0o600))
-		must(t, unix.Mount("/dev/null", filepath.Join(null, "masked"), "", unix.MS_BIND, ""))
+		must(t, mounts.Mount("/dev/null", filepath.Join(null, "masked"), "", unix.MS_BIND, ""))
 		defer unix.Unmount(filepath.Join(null, "masked"), 0)
 		p = placeAt(t, filepath.Join(null, "masked"), posture.UseMasked)
 		p.Kind = posture.KindRegular // as before it was mounted over

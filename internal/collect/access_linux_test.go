@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 )
 
 // reachAll asks for everything that there is to ask.
@@ -34,7 +35,7 @@ const actorID = 64321
 // becomes a user there that owns some of it.
 func accessRoot(root string) {
 	must(private())
-	must(syscall.Mount("tmpfs", root, "tmpfs", 0, "mode=711"))
+	must(mounts.Mount("tmpfs", root, "tmpfs", 0, "mode=711"))
 	in := func(name string) string { return filepath.Join(root, name) }
 	dir := func(name string, mode uint32) {
 		must(os.MkdirAll(in(name), 0o755))
@@ -71,7 +72,7 @@ func accessRoot(root string) {
 	file("usr/bin/plain", 0o644)
 	file("usr/bin/written", 0o757)
 	dir("dev", 0o711)
-	must(syscall.Mount("tmpfs", in("dev"), "tmpfs", 0, "mode=711"))
+	must(mounts.Mount("tmpfs", in("dev"), "tmpfs", 0, "mode=711"))
 	node("dev/null", syscall.S_IFCHR|0o666, 1, 3)
 	node("dev/whiteout", syscall.S_IFCHR|0o666, 0, 0)
 	node("dev/mem", syscall.S_IFCHR|0o666, 1, 1)
@@ -79,21 +80,21 @@ func accessRoot(root string) {
 	node("dev/sda", syscall.S_IFBLK|0o660, 8, 0)
 	for name, flags := range map[string]uintptr{"ro": syscall.MS_RDONLY, "nodev": syscall.MS_NODEV, "noexec": syscall.MS_NOEXEC} {
 		dir(name, 0o755)
-		must(syscall.Mount("tmpfs", in(name), "tmpfs", 0, "mode=733"))
+		must(mounts.Mount("tmpfs", in(name), "tmpfs", 0, "mode=733"))
 		node(name+"/mem", syscall.S_IFCHR|0o666, 1, 1)
 		file(name+"/sh", 0o755)
-		must(syscall.Mount("", in(name), "", syscall.MS_REMOUNT|flags, "mode=733"))
+		must(mounts.Mount("", in(name), "", syscall.MS_REMOUNT|flags, "mode=733"))
 	}
 	dir("proc", 0o711)
-	must(syscall.Mount("proc", in("proc"), "proc", 0, ""))
+	must(mounts.Mount("proc", in("proc"), "proc", 0, ""))
 	file("masked", 0o600)
-	must(syscall.Mount("/dev/null", in("masked"), "", syscall.MS_BIND, ""))
+	must(mounts.Mount("/dev/null", in("masked"), "", syscall.MS_BIND, ""))
 	must(os.Symlink("/masked", in("link")))
 	must(os.Symlink("/proc/self/none", in("leads")))
 	dir("fuse", 0o755)
 	fd, err := syscall.Open("/dev/fuse", syscall.O_RDWR, 0)
 	must(err)
-	must(syscall.Mount("never", in("fuse"), "fuse", 0, "fd="+fmt.Sprint(fd)+",rootmode=40000,user_id=0,group_id=0"))
+	must(mounts.Mount("never", in("fuse"), "fuse", 0, "fd="+fmt.Sprint(fd)+",rootmode=40000,user_id=0,group_id=0"))
 	must(os.Chdir(root))
 	must(syscall.PivotRoot(".", "."))
 	must(syscall.Unmount(".", syscall.MNT_DETACH))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"golang.org/x/sys/unix"
 )
 
@@ -128,7 +129,7 @@ func apart(t *testing.T, f func() error) {
 		runtime.LockOSThread() // and never unlocked: the thread ends with it
 		err := syscall.Unshare(syscall.CLONE_NEWNS | syscall.CLONE_FS)
 		if err == nil {
-			err = syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
+			err = mounts.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 		}
 		if err == nil {
 			err = f()
@@ -147,9 +148,9 @@ func TestCgroupCovered(t *testing.T) {
 	cmd := joined(t, inner)
 	other := "/sys/fs/cgroup/freezer"
 	bind := func(from, to string) func() error {
-		return func() error { return syscall.Mount(from, to, "", syscall.MS_BIND, "") }
+		return func() error { return mounts.Mount(from, to, "", syscall.MS_BIND, "") }
 	}
-	tmpfs := func(at string) func() error { return func() error { return syscall.Mount("none", at, "tmpfs", 0, "") } }
+	tmpfs := func(at string) func() error { return func() error { return mounts.Mount("none", at, "tmpfs", 0, "") } }
 	for _, c := range []struct {
 		name    string
 		prepare func() error
