@@ -6,6 +6,7 @@ import (
 	"github.com/selfaudit/selfaudit/checks"
 	"github.com/selfaudit/selfaudit/checks/policy"
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/auditopt"
 	"github.com/selfaudit/selfaudit/internal/collect"
 	"github.com/selfaudit/selfaudit/probes"
 )
@@ -49,6 +50,7 @@ var reachFacts = [...]struct {
 
 // observeReach collects them, while the process is held.
 func observeReach(s *collect.Site, pol *policy.Policy) {
+	s.ShowProgress(auditopt.From(s.Ctx).Progress)
 	for _, f := range reachFacts {
 		if f.asked(pol) {
 			f.collect(s)

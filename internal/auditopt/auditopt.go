@@ -25,6 +25,9 @@ type Options struct {
 	// JoinCgroup has the children that stand in for another process join its
 	// cgroups, whose limits they are charged to then.
 	JoinCgroup bool
+	// Progress, where it is not nil, is told how many files a walk has looked at,
+	// now and then, perhaps by another goroutine and after the audit.
+	Progress func(files int)
 }
 
 type key struct{}

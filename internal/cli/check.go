@@ -124,8 +124,13 @@ func (c *command) check(ctx context.Context, run *checkRun) error {
 	if !run.probes {
 		opts = append(opts, audit.WithoutProbes())
 	}
-	ctx = auditopt.With(ctx, auditopt.Options{ExecChild: execChild, Filters: run.filters, JoinCgroup: run.join})
+	o := auditopt.Options{ExecChild: execChild, Filters: run.filters, JoinCgroup: run.join}
+	if c.progress != nil {
+		o.Progress = c.progress.files
+	}
+	ctx = auditopt.With(ctx, o)
 	r, err := audit.Check(ctx, opts...)
+	c.progress.end()
 	if stopped := ctx.Err(); stopped != nil {
 		return fmt.Errorf("interrupted before the audit was complete: %w", stopped)
 	}

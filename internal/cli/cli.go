@@ -24,7 +24,7 @@ const exitTrouble = 2
 // What is written to stdout is written at once, at the end. Where that fails
 // the exit code is 2, whatever the verdict: a report that nobody got is none.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &command{stdin: stdin, terminal: terminalOf(stdout)}
+	c := &command{stdin: stdin, terminal: terminalOf(stdout), progress: newProgress(stderr)}
 	err := c.run(ctx, args)
 	if out := c.out.Bytes(); len(out) > 0 {
 		if n, werr := stdout.Write(out); werr != nil || n < len(out) {
@@ -46,6 +46,8 @@ type command struct {
 	stdin    io.Reader
 	out      bytes.Buffer
 	terminal terminal
+	// progress is nil where standard error is no terminal.
+	progress *progress
 	code     int
 }
 

@@ -77,7 +77,7 @@ func (a *collector) walkMounts() *walker {
 // process the mounts are not to be trusted: one that never answers would hold
 // the thread until this program ends, which must not be the audit's.
 func (a *collector) walk(w *walker) (ended bool) {
-	w.mounts = a.p.MakeReach().Mounts.Value
+	w.mounts, w.progress = a.p.MakeReach().Mounts.Value, a.progress
 	var cancel context.CancelFunc = func() {}
 	if end, ok := a.ctx.Deadline(); ok {
 		w.ctx, cancel = context.WithDeadline(a.ctx, time.Now().Add(time.Until(end)/2))

@@ -32,6 +32,8 @@ type collector struct {
 	tools []int
 	// set is the threads as they were read last.
 	set *threadSet
+	// progress is told how far a walk has come, or is nil.
+	progress func(files int)
 	// mark tells more of a thread than its status does, or is nil.
 	mark func(tid int) string
 	buf  procfs.Buffer

@@ -30,6 +30,10 @@ type Site struct {
 	by *collector
 }
 
+// ShowProgress has walks tell how many files they have looked at: see
+// auditopt.Options. Nil is none.
+func (s *Site) ShowProgress(show func(files int)) { s.by.progress = show }
+
 func (a *collector) site() *Site {
 	return &Site{Ctx: a.ctx, Calls: a.c, Process: a.p, Self: a.self, Task: a.task, NoTask: a.noTask, Proc: a.proc, Buf: &a.buf, by: a}
 }

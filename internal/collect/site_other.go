@@ -2,10 +2,17 @@
 
 package collect
 
-import "github.com/selfaudit/selfaudit/checks/posture"
+import (
+	"context"
+
+	"github.com/selfaudit/selfaudit/checks/posture"
+)
 
 // Site is made nowhere outside Linux, so nothing below is ever called.
-type Site struct{ Process *posture.Process }
+type Site struct {
+	Ctx     context.Context
+	Process *posture.Process
+}
 
 // AccessAsked is what Site.Access is to find out.
 type AccessAsked struct {
@@ -45,6 +52,9 @@ func (s *Site) OpenFiles() {}
 
 // Programs does nothing.
 func (s *Site) Programs() {}
+
+// ShowProgress does nothing.
+func (s *Site) ShowProgress(func(files int)) {}
 
 // Rlimits does nothing.
 func (s *Site) Rlimits() {}

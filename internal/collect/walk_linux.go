@@ -15,6 +15,8 @@ const (
 	maxDepth    = 128       // directories below a mount point: each is a descriptor
 	maxPrograms = 10_000
 	maxLeft     = 200
+	// progressStep is after how many entries the progress is told.
+	progressStep = 1 << 12
 )
 
 // walker walks over mounts and looks for programs that give privileges.
@@ -32,6 +34,8 @@ type walker struct {
 	out posture.ProgramWalk
 	// visit, where it is not nil, is looked for instead of programs.
 	visit *visit
+	// progress is told how far it has come, or is nil.
+	progress func(files int)
 	// failed says why nothing was walked.
 	failed error
 	// served are the types of file systems that somebody answers for, by mount
@@ -267,6 +271,9 @@ func (w *walker) was(d *directory, st *kernel.Inode) bool {
 // goOn counts an entry, and says whether the bounds let the walk go on.
 func (w *walker) goOn(path string) bool {
 	w.out.Files++
+	if w.progress != nil && w.out.Files%progressStep == 0 {
+		w.progress(w.out.Files)
+	}
 	switch err := w.ctx.Err(); {
 	case w.stopped:
 	case err != nil:
