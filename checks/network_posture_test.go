@@ -20,7 +20,7 @@ const netSource = "/proc/10/task/10/net"
 // that listens where it may, and attempts that were stopped.
 func confineNetwork(p *posture.Process) {
 	r := p.MakeReach()
-	r.Networks = fact([]posture.Network{{Link: "net:[4026532000]", TIDs: threadsOf(p), Interfaces: []posture.Interface{
+	r.Networks = posture.Of([]posture.Network{{Link: "net:[4026532000]", TIDs: threadsOf(p), Interfaces: []posture.Interface{
 		{Name: "lo", Loopback: true, Up: fact(true, netSource, "igmp")}, {Name: "tunl0", Up: fact(false, netSource, "igmp")},
 	}}}, netSource, "lo tunl0")
 	r.InetSockets = fact([]posture.InetSocket{

@@ -80,21 +80,7 @@ func tryAs(t *testing.T, s triesSpec) (got posture.Try) {
 // inMounts calls do on a thread in a mount namespace of its own.
 func inMounts(t *testing.T, do func()) {
 	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)
-		if err == nil {
-			err = mounts.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-		}
-		if err == nil {
-			do()
-		}
-		done <- err
-		// A thread that ends may start another, which would be in there too.
-		select {}
-	}()
-	must(t, <-done)
+	must(t, mounts.OnThread(func() error { do(); return nil }))
 }
 
 // placeAt is a place as a walk would have found it.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -124,19 +123,7 @@ func TestCgroupLimits(t *testing.T) {
 // apart runs a function on a thread of its own in a mount namespace of its own.
 func apart(t *testing.T, f func() error) {
 	t.Helper()
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with it
-		err := syscall.Unshare(syscall.CLONE_NEWNS | syscall.CLONE_FS)
-		if err == nil {
-			err = mounts.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
-		}
-		if err == nil {
-			err = f()
-		}
-		result <- err
-	}()
-	if err := <-result; err != nil {
+	if err := mounts.OnThread(f); err != nil {
 		t.Error(err)
 	}
 }

@@ -128,6 +128,11 @@ func (s *Site) Mappings() {
 			return
 		}
 		now, digest, err := s.readMaps(name)
+		if errors.Is(err, procfs.ErrMalformed) && n+1 < maxMapsReadings {
+			// A mapping that grew between two pieces overlaps the one before.
+			same = 0
+			continue
+		}
 		if err != nil {
 			m.Mappings.Fail(source, err.Error())
 			return
