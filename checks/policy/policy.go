@@ -150,6 +150,11 @@ func (s *Seccomp) AsksFilter() bool {
 // Filesystem is about what lies under the root directory.
 type Filesystem struct {
 	Root Root `json:"root,omitzero"`
+	// Mounts are mounts that must be there, each destination once.
+	Mounts []Mount `json:"mounts,omitempty"`
+	// Propagation is the loosest that any mount may have: "private" or "slave".
+	// Empty asks nothing.
+	Propagation string `json:"propagation,omitempty"`
 	// NoSetuidFiles asks that no set-user-ID or set-group-ID program, and none
 	// with file capabilities, gives the process what it does not have.
 	NoSetuidFiles bool `json:"noSetuidFiles,omitempty"`
@@ -173,6 +178,14 @@ type Filesystem struct {
 // written, executed or opened.
 func (f *Filesystem) AsksAccess() bool {
 	return f.Readable != nil || f.Writable != nil || f.Executable != nil || len(f.MaskedPaths) > 0 || len(f.ReadonlyPaths) > 0 || f.NoDevices || f.NoShell
+}
+
+// Mount is an expectation on what is mounted at one place.
+type Mount struct {
+	// Destination is the mount point, as the process sees it.
+	Destination string `json:"destination"`
+	// Options are those of mount(8) that it must have: "ro", "nosuid".
+	Options []string `json:"options"`
 }
 
 // Root is about the root directory.

@@ -40,6 +40,39 @@ func (m *Mount) Has(option string) bool {
 	return false
 }
 
+// ReadOnly says whether nothing can be written through it: its own option, or
+// that of the whole file system.
+func (m *Mount) ReadOnly() bool {
+	super, _, _ := strings.Cut(m.SuperOptions, ",")
+	return m.Has("ro") || super == "ro"
+}
+
+// MountTable is what threads see of their mount namespace from their root
+// directory.
+type MountTable struct {
+	// TID is the first of those threads.
+	TID int
+	// Mounts are those below the root directory, in the kernel's order.
+	Mounts Fact[[]Mount]
+	// Root is the number of the mount that the root directory lies on. After
+	// chroot(2) that need not be one of Mounts.
+	Root Fact[uint64]
+	// Disagree is in what listmount(2) and statmount(2), Linux 6.8, say otherwise:
+	// the first of it. Absent where this kernel has no such calls, or where they
+	// see the mounts from another place.
+	Disagree Fact[[]MountDisagreement]
+}
+
+// MountDisagreement is one thing that two sources say otherwise of a mount.
+type MountDisagreement struct {
+	// Point is where it lies, by mountinfo where that has it.
+	Point string
+	// What names the thing: "root", "options".
+	What string
+	// Shown is what mountinfo has, Asked what statmount(2) answered.
+	Shown, Asked string
+}
+
 // Propagation is how mounts and unmounts below a mount spread:
 // mount_namespaces(7). The zero value is private.
 type Propagation struct {

@@ -5,6 +5,9 @@ package posture
 type Reach struct {
 	// Mounts are those below the root directory, in the kernel's order.
 	Mounts Fact[[]Mount]
+	// MountTables are those of all threads, one for each root directory and mount
+	// namespace.
+	MountTables []MountTable
 	// Programs are the set-user-ID and set-group-ID programs, and those with
 	// file capabilities.
 	Programs Fact[ProgramWalk]

@@ -41,6 +41,9 @@ func (s *Site) Labels() {}
 // Mounts does nothing.
 func (s *Site) Mounts() {}
 
+// MountTables does nothing.
+func (s *Site) MountTables() {}
+
 // Namespaces does nothing.
 func (s *Site) Namespaces() {}
 
