@@ -38,6 +38,9 @@ var reachFacts = [...]struct {
 	}},
 	{func(p *policy.Policy) bool { return p.Network.NoControl }, (*collect.Site).ControlSockets},
 	{func(p *policy.Policy) bool { return p.Network.NoAbstract }, (*collect.Site).AbstractSockets},
+	{func(p *policy.Policy) bool {
+		return len(p.Filesystem.Mounts) > 0 || p.Filesystem.Propagation != ""
+	}, (*collect.Site).MountTables},
 	{func(p *policy.Policy) bool { return p.Memory.ASLR || p.Memory.NoExecutableStack }, (*collect.Site).Layout},
 	{func(p *policy.Policy) bool { return p.Memory.NoWriteExecute || p.Memory.NoExecutableStack }, (*collect.Site).Mappings},
 	{func(p *policy.Policy) bool { return p.Memory.NotDumpable || p.Memory.NoCore }, (*collect.Site).Dumps},

@@ -26,6 +26,7 @@ const (
 type comparison func(*results, *audited, *posture.Origin) (*posture.Thread, []string, *posture.Origin)
 
 func compareFilters(out *results, a *audited, executed *posture.Origin) (*posture.Thread, []string, *posture.Origin) {
+	compareMounts(out, a)
 	return compareFetched(out, a), compareScans(out, a), compareExecuted(out, a, executed)
 }
 

@@ -7,7 +7,7 @@ import (
 
 // reachFamilies are the checks of what a process can reach, rather than who it
 // is. A program whose policy never asks for them links none.
-var reachFamilies = []family{openDescriptors, namespaces, cgroupLimits, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets, controlSockets, addressSpace, dumps, holders, programFile}
+var reachFamilies = []family{openDescriptors, namespaces, cgroupLimits, rlimits, setuidPrograms, modules, abstractSockets, access, egress, listening, rawSockets, controlSockets, addressSpace, dumps, holders, programFile, mounts, propagation}
 
 // reachIDs are the ids of those checks, in the order of the catalogue, with what
 // each weighs. A program that links none of them still says which they are.
@@ -24,6 +24,8 @@ var reachIDs = [...]struct {
 	{nodeID, report.Filesystem, report.High},
 	{executableID, report.Filesystem, report.Medium},
 	{maskedID, report.Filesystem, report.High},
+	{mountID, report.Filesystem, report.Medium},
+	{propagationID, report.Filesystem, report.Medium},
 	{readableID, report.Filesystem, report.Medium},
 	{setuidID, report.Filesystem, report.High},
 	{shellID, report.Filesystem, report.Low},

@@ -14,7 +14,7 @@ func namespaceOf(p *posture.Process, name string) *posture.Namespace {
 }
 
 // reachHoles are those of the checks of what a process can reach.
-var reachHoles = slices.Concat(namespaceHoles, withoutNetwork(openedHoles), limitHoles, cgroupHoles, moduleHoles, networkHoles, socketHoles, controlHoles, accessHoles, memoryHoles, runtimeHoles)
+var reachHoles = slices.Concat(namespaceHoles, withoutNetwork(openedHoles), limitHoles, cgroupHoles, moduleHoles, networkHoles, socketHoles, controlHoles, accessHoles, mountHoles, memoryHoles, runtimeHoles)
 
 var namespaceHoles = []hole{
 	{name: "the machine's network", change: func(p *posture.Process) { namespaceOf(p, "net").Initial.Value = true },

@@ -12,6 +12,7 @@ import (
 func askReach(pol *policy.Policy) {
 	askOpened(&pol.Descriptors)
 	askAccess(&pol.Filesystem)
+	askMounts(&pol.Filesystem)
 	some := uint64(1024)
 	pol.Process.Rlimits = []policy.Rlimit{{Type: "RLIMIT_NOFILE", Soft: &some, Hard: &some}}
 	pol.Process.AppArmorProfile, pol.Process.SELinuxLabel, pol.Landlock = "service", "u:r:service_t:s0", true
@@ -26,6 +27,7 @@ func askReach(pol *policy.Policy) {
 func confineReach(p *posture.Process) {
 	confineOpened(p)
 	confineAccess(p)
+	confineMounts(p)
 	confineNetwork(p)
 	confineMemory(p)
 	p.MakeReach().Programs = fact(posture.ProgramWalk{Files: 100, Counts: fact(true, "ns/mnt", "counts")}, "/", "programs")

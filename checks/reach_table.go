@@ -68,6 +68,20 @@ var catalogReach = []Meta{
 		"docker: no --privileged, no systempaths=unconfined; kubernetes: procMount: Default, privileged: false; systemd: ProtectKernelTunables=yes, ProtectKernelLogs=yes, InaccessiblePaths=, ReadOnlyPaths=; Go: syscall.Mount of /dev/null over the file, or of an empty read-only tmpfs, before privileges are dropped",
 	},
 	{
+		mountID, report.Filesystem, report.Medium,
+		"options of mounts",
+		"What is mounted at a place that the policy names lacks an option that it names, or nothing is mounted there, so that the place has the options of what it lies on. Of several mounts at one place the topmost that a path leads to counts, of several threads the one that is worst off, and symbolic links are not followed. A file system that is read-only as a whole counts as read-only. The evidence names what is mounted, and whether the process may change it.",
+		"Noexec, nosuid, nodev and ro are what keeps a place to write to from being a place to start programs from.",
+		"docker: --tmpfs /tmp:noexec,nosuid,nodev, --mount with readonly; kubernetes: volumeMounts with readOnly: true, volumes whose driver has mountOptions; systemd: TemporaryFileSystem=/tmp:noexec,nosuid,nodev, NoExecPaths=, ReadOnlyPaths=; Go: syscall.Mount with MS_REMOUNT, MS_BIND and the options, before privileges are dropped",
+	},
+	{
+		propagationID, report.Filesystem, report.Medium,
+		"mounts that spread",
+		"A mount that the process sees is shared, or a slave where the policy asks for private: mount_namespaces(7). Covered mounts count too. After chroot(2) the mount that the root directory lies on is not shown, and its propagation is unknown.",
+		"What is mounted below a shared mount appears in the other mount namespaces of its peer group: a process that may mount changes what others see. What is mounted outside appears below a slave, so that a file system that was meant for others comes into reach.",
+		"docker: no bind-propagation=shared or :shared of volumes; kubernetes: no mountPropagation: Bidirectional, nor HostToContainer; systemd: MountFlags=private, PrivateMounts=yes; Go: syscall.Mount of / with MS_REC and MS_PRIVATE after SysProcAttr.Unshareflags with CLONE_NEWNS",
+	},
+	{
 		readableID, report.Filesystem, report.Medium,
 		"what it can read",
 		"A file can be opened for reading, or a directory for listing, that lies below none of the paths named. Of a tree that can be listed its top is shown. Directories that lead to a named path may be listed. Mode bits are looked at first, and what they let is opened in a child, but never read. Files that the kernel makes, as those of /proc, stand behind the directory that they are in.",

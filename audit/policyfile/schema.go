@@ -105,21 +105,14 @@ func capabilityKeys() key {
 }
 
 func filesystemKeys() key {
-	options := vocabulary{"mount option", "a mount option", "mount(8)", mountOptions}
 	return group("filesystem", "What lies under the root directory.",
 		group("root", "The root directory.",
 			entry("host", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotHost }), "False asks for a root other than the machine's; a chroot(2) passes where no working directory was left outside.", "filesystem.root", "filesystem.cwd"),
 			entry("chroot", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.Root.NotChroot }), "False asks for a root of its own, that of its mount namespace, and a working directory within.", "filesystem.root", "filesystem.cwd"),
 			entry("readonly", boolean(false), demanded(true, func(p *policy.Policy) *bool { return &p.Filesystem.Root.ReadOnly }), "True asks for a root on a read-only mount.", "filesystem.root"),
 		),
-		entry("mounts", mappings("destination, options", "[{destination: /tmp, options: [noexec]}]", []string{"destination", "options"}, nil,
-			func(*struct{}) []key {
-				return []key{
-					part("destination", reader[string]{words: "absolute path", demand: "/tmp", read: readPath}, nil, "where it is mounted"),
-					part("options", options.list("[noexec]", false), nil, "options that it must have"),
-				}
-			}, nil), nil, "Options that mounts must have, each {destination: PATH, options: [noexec, …]}.", "filesystem.mount"),
-		entry("propagation", word("", "private", "slave"), nil, "The loosest propagation allowed on any mount.", "filesystem.propagation"),
+		mountKey(),
+		entry("propagation", word("", "private", "slave"), asked(func(p *policy.Policy) *string { return &p.Filesystem.Propagation }), "The loosest propagation allowed on any mount that it sees: mount_namespaces(7).", "filesystem.propagation"),
 		entry("readable", paths("[/usr]", true), bound(func(p *policy.Policy) **[]string { return &p.Filesystem.Readable }), "Where it may read and list directories; paths below are included, and so is to list what leads there.", "filesystem.readable"),
 		entry("writable", paths("[/tmp]", true), bound(func(p *policy.Policy) **[]string { return &p.Filesystem.Writable }), "Where it may write; paths below are included.", "filesystem.writable"),
 		entry("executable", paths("[/usr/bin]", true), bound(func(p *policy.Policy) **[]string { return &p.Filesystem.Executable }), "Where it may execute what it can write.", "filesystem.executable"),
@@ -129,11 +122,6 @@ func filesystemKeys() key {
 		entry("setuidFiles", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.NoSetuidFiles }), "False asks for no setuid, setgid or file-capability program that gives the process what it does not have.", "filesystem.setuid"),
 		entry("shell", boolean(true), demanded(false, func(p *policy.Policy) *bool { return &p.Filesystem.NoShell }), "False asks for no shell and no package manager.", "filesystem.shell"),
 	)
-}
-
-// mountOptions are those of mount(8) that a mount can be seen to have.
-var mountOptions = []string{
-	"ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "atime", "nodiratime", "relatime", "strictatime", "nosymfollow",
 }
 
 func descriptorKeys() key {

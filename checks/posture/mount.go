@@ -57,6 +57,10 @@ type MountTable struct {
 	// Root is the number of the mount that the root directory lies on. After
 	// chroot(2) that need not be one of Mounts.
 	Root Fact[uint64]
+	// Owned is true where the user namespace of the thread owns the mount
+	// namespace, as whoever changes a mount must have CAP_SYS_ADMIN over the owner:
+	// ioctl_ns(2), Linux 4.9.
+	Owned Fact[bool]
 	// Disagree is in what listmount(2) and statmount(2), Linux 6.8, say otherwise:
 	// the first of it. Absent where this kernel has no such calls, or where they
 	// see the mounts from another place.

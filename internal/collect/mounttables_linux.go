@@ -36,7 +36,9 @@ func (s *Site) MountTables() {
 			*out = append(*out, noTable(tid, s.Task.Path(), "more threads than are looked at have, or may have, mounts of their own"))
 			return
 		}
-		*out = append(*out, s.mountTable(tid, &k.root))
+		t := s.mountTable(tid, &k.root)
+		s.ownedMounts(&t, tid)
+		*out = append(*out, t)
 		if err == "" {
 			seen = append(seen, k)
 		}
@@ -45,7 +47,7 @@ func (s *Site) MountTables() {
 
 func noTable(tid int, source, why string) posture.MountTable {
 	t := posture.MountTable{TID: tid}
-	for _, f := range []*posture.Origin{&t.Mounts.Origin, &t.Root.Origin, &t.Disagree.Origin} {
+	for _, f := range []*posture.Origin{&t.Mounts.Origin, &t.Root.Origin, &t.Owned.Origin, &t.Disagree.Origin} {
 		f.Fail(source, why)
 	}
 	return t
@@ -130,6 +132,27 @@ func (s *Site) readTable(tid int, root *place) (t posture.MountTable) {
 		reachMounts(t.Mounts.Value, &t.Root)
 	}
 	return t
+}
+
+// ownedMounts asks which user namespace owns the mounts. Nobody needs that to
+// judge them, so that a filter is not put to the test for it.
+func (s *Site) ownedMounts(t *posture.MountTable, tid int) {
+	f := &t.Owned
+	if mode, err := s.Calls.SeccompMode(); err != nil || mode != 0 {
+		f.Fail("ioctl_ns(2)", "not asked where a seccomp filter may act on the calling thread")
+		return
+	}
+	path := strconv.Itoa(tid) + "/ns/"
+	user, err := s.Task.Readlink(path + "user")
+	if err != nil {
+		f.Fail(s.Task.Path()+"/"+path+"user", err.Error())
+		return
+	}
+	owner := posture.Namespace{}
+	n := namespaceReader{Site: s, name: "mnt"}
+	n.owner(&owner, path+"mnt")
+	f.Origin = owner.Owner.Origin
+	f.Value = owner.Owner.Value == user
 }
 
 // fileError is an error about a file.

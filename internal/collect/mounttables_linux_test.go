@@ -1,13 +1,11 @@
 package collect
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -15,27 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
+	"github.com/selfaudit/selfaudit/internal/fixture/mounts"
 	"github.com/selfaudit/selfaudit/internal/kernel"
 )
 
 func tablesOnly(s *Site) { s.MountTables() }
-
-// ownMounts refuses to go on in the mount namespace of whoever started the act:
-// what is mounted there stays, and is emptied with the test's directory.
-func ownMounts() error {
-	own, err := os.Readlink("/proc/self/ns/mnt")
-	if err != nil {
-		return err
-	}
-	parent, err := os.Readlink("/proc/" + strconv.Itoa(os.Getppid()) + "/ns/mnt")
-	if err != nil {
-		return err
-	}
-	if own == parent {
-		return errors.New("needs a mount namespace of its own")
-	}
-	return nil
-}
 
 // laidMounts are what is hard to tell: upon each other, covered, bound, with
 // names that are escaped; and what a path from the root leads to.
@@ -56,20 +38,19 @@ var laidMounts = []struct {
 }
 
 func layMounts() {
-	must(ownMounts())
 	must(private())
 	for _, m := range laidMounts {
 		at := filepath.Join(os.Getenv("TMPDIR"), m.name)
 		must(os.MkdirAll(at, 0o755))
-		must(syscall.Mount(m.source, at, m.kind, m.flags, ""))
+		must(mounts.Mount(m.source, at, m.kind, m.flags, ""))
 	}
 	shared := filepath.Join(os.Getenv("TMPDIR"), "hidden-not")
-	must(syscall.Mount("", shared, "", syscall.MS_SHARED, ""))
+	must(mounts.Mount("", shared, "", syscall.MS_SHARED, ""))
 	// Bound is a directory of its own: whoever removes what is below must find
 	// nothing that is anybody else's.
 	bound := filepath.Join(os.Getenv("TMPDIR"), "bound")
 	must(os.Mkdir(bound, 0o755))
-	must(syscall.Mount(shared, bound, "", syscall.MS_BIND, ""))
+	must(mounts.Mount(shared, bound, "", syscall.MS_BIND, ""))
 }
 
 // laidFound compares a table with laidMounts.
@@ -271,13 +252,12 @@ func init() {
 		return laidFound(&tables[0])
 	}
 	acts["tables-thread"] = func() error {
-		must(ownMounts())
 		must(private())
 		in, out := make(chan int), make(chan bool)
 		go func() {
 			runtime.LockOSThread()
 			must(unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS))
-			must(unix.Mount("laid-thread", os.Getenv("TMPDIR"), "tmpfs", 0, ""))
+			must(mounts.Mount("laid-thread", os.Getenv("TMPDIR"), "tmpfs", 0, ""))
 			in <- unix.Gettid()
 			<-out
 		}()
