@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -228,9 +230,21 @@ func TestSameAsInside(t *testing.T) {
 			if !all[0].taken.Admitted {
 				t.Errorf("not admitted: %+v", all[0].taken)
 			}
-			compare(t, r.Reports[0], all[0])
+			compare(t, withoutOthers(r.Reports[0], peer), all[0])
 		})
 	}
+}
+
+// withoutOthers leaves out attempts from inside that succeeded on another process
+// than that peer: other tests have theirs meanwhile, in namespaces of root's.
+func withoutOthers(r *report.Report, peer *probes.Peer) *report.Report {
+	on := regexp.MustCompile(`\bprocess ` + strconv.Itoa(peer.PID) + `\b`)
+	out := *r
+	out.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f report.Finding) bool {
+		other := f.ID == "probe.ptrace" || f.ID == "probe.process-vm-readv"
+		return other && f.Status == report.Gap && !on.MatchString(f.Message)
+	})
+	return &out
 }
 
 // compare holds outcomes against the findings of the report.
