@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/selfaudit/selfaudit/checks/posture"
 )
@@ -145,8 +146,10 @@ func (p *mapsParser) line(line []byte) (what string) {
 }
 
 // watches says whether a mapping is of a file, and there is room to remember it.
+// The number of a file may be 0: the kernel shows the identifier of shared memory
+// there, shmget(2), of which the first one is. What is of no file has no device.
 func (p *mapsParser) watches(l *mapLine) bool {
-	if l.file.inode == 0 {
+	if l.file.inode == 0 && strings.Trim(l.file.device, "0:") == "" {
 		return false
 	}
 	if p.watched++; p.watched > maxMappedFiles {

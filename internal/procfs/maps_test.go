@@ -30,6 +30,20 @@ func TestMaps(t *testing.T) {
 	}
 }
 
+// TestMapsSharedMemory: the first segment of System V shared memory has the number
+// 0, as what is of no file at all has.
+func TestMapsSharedMemory(t *testing.T) {
+	const text = `7f0000000000-7f0000002000 r-xs 00000000 00:01 0                          /SYSV00000000 (deleted)
+7f0000002000-7f0000004000 rw-s 00000000 00:01 0                          /SYSV00000000 (deleted)
+7f0000004000-7f0000005000 r-xp 00000000 00:00 0 
+7f0000005000-7f0000006000 rw-s 00000000 00:00 0 
+`
+	m, _, err := ParseMaps(strings.NewReader(text))
+	if err != nil || len(m.Twice) != 1 || m.Twice[0].Name != "/SYSV00000000 (deleted)" {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 // TestMapsNames: a file's name cannot pass for the stack, nor break a line.
 func TestMapsNames(t *testing.T) {
 	long := "/" + strings.Repeat("x", 64<<10)
