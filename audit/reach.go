@@ -21,7 +21,7 @@ var reachFacts = [...]struct {
 		d := p.Descriptors
 		d.NoneOutsideRoot = false
 		n := &p.Network
-		return d != policy.Descriptors{} || n.NoEgress || n.NoRaw || n.Listen != nil
+		return d != policy.Descriptors{} || n.NoEgress || n.NoRaw || n.Listen != nil || p.Resources != policy.Resources{}
 	}, (*collect.Site).OpenFiles},
 	{func(p *policy.Policy) bool { return p.Network.NoEgress || p.Network.Listen != nil }, func(s *collect.Site) {
 		s.Networks()

@@ -133,7 +133,13 @@ func (b *cgroupBound) judge(a *audited, l *posture.CgroupLimits) (status report.
 		}
 		return report.Gap, observed, message
 	}
-	if status, why := b.undone(a, l); status != report.Pass {
+	status, why := b.undone(a, l)
+	if status == report.Pass {
+		if why = a.openCgroup(l, false); why != "" {
+			status = report.Unknown
+		}
+	}
+	if status != report.Pass {
 		return status, observed, "its " + b.thing + " is limited to " + observed + ", and " + why
 	}
 	return report.Pass, observed, "its " + b.thing + " is limited to " + observed + " by " + quoted(least.File)
@@ -178,14 +184,41 @@ func escapes(a *audited, l *posture.CgroupLimits, i int) (status report.Status, 
 				return report.Gap, "it " + words + ", so that the limit does not hold"
 			case may == perhaps:
 				all.add(report.Unknown, "whether it "+words+" is not known: "+because)
+			case a.openCgroup(l, true) != "":
+				all.add(report.Unknown, "it "+words+" where it gets there: "+a.openCgroup(l, true))
 			case l.Mounts.State != posture.Known:
 				all.add(report.Unknown, "it "+words+" if a mount shows it: "+whyNot(&l.Mounts, "its mounts"))
-			case a.mayMount():
+			case a.mayHave(capSysAdmin):
 				all.add(report.Unknown, "it "+words+" where it mounts the hierarchy, which CAP_SYS_ADMIN may let it")
 			}
 		}
 	}
 	return all.status, listed(all.words, "; ")
+}
+
+// openCgroup says why what is open may lead to the hierarchy past its modes and
+// its mounts, or nothing: a file that is open for writing, or a directory.
+func (a *audited) openCgroup(l *posture.CgroupLimits, directories bool) (why string) {
+	files := &a.Reach().OpenFiles
+	if whole, known := files.Whole.Get(); !known || !whole {
+		return "a descriptor may be of one of its files: " + whyNot(&files.Whole.Origin, "all descriptors")
+	}
+	for i := range files.Seen {
+		f := &files.Seen[i]
+		kind, known := f.Kind.Get()
+		flags, flagsKnown := f.Flags.Get()
+		name := "descriptor " + strconv.Itoa(f.FD) + " (" + quoted(f.Path) + ")"
+		switch {
+		case !known:
+			return name + " may be of one of its files: " + whyNot(&f.Kind.Origin, "its type")
+		case f.FileSystem != l.FileSystem || l.FileSystem == 0:
+		case kind == posture.FileDirectory && directories:
+			return name + " is of a directory of that hierarchy"
+		case kind != posture.FileDirectory && (!flagsKnown || flags.Write):
+			return name + " is of a file of that hierarchy, open for writing"
+		}
+	}
+	return ""
 }
 
 // mayWrite says whether any thread may write a file.
@@ -215,11 +248,13 @@ func (a *audited) mayWrite(p *posture.Permission) (may answer, why string) {
 	return may, why
 }
 
-// mayMount says whether a thread may have CAP_SYS_ADMIN.
-func (a *audited) mayMount() bool {
-	const capSysAdmin = 1 << 21
+// capSysAdmin mounts file systems.
+const capSysAdmin = 1 << 21
+
+// mayHave says whether a thread may have a capability.
+func (a *audited) mayHave(capability posture.CapSet) bool {
 	for i := range a.views {
-		if set := &a.views[i].Caps.Permitted; set.State != posture.Known || set.Value&capSysAdmin != 0 {
+		if set := &a.views[i].Caps.Permitted; set.State != posture.Known || set.Value&capability != 0 {
 			return true
 		}
 	}

@@ -21,6 +21,17 @@ func changeLimits(resource string, change func(*posture.CgroupLimits, []posture.
 	}
 }
 
+// cgroupDevice is the number of the hierarchy's file system.
+const cgroupDevice = 0x1f
+
+// openCgroup opens something of the hierarchy.
+func openCgroup(kind posture.FileKind, write bool) func(*posture.Process) {
+	return func(p *posture.Process) {
+		holdOpen(p, posture.OpenFile{FD: 9, TID: 10, Path: "/a\x1b", Kind: fact(kind, openedSource, "/a"), FileSystem: cgroupDevice,
+			Flags: fact(posture.OpenFlags{Write: write}, openedSource, "flags")})
+	}
+}
+
 func mine(mode uint32) []posture.Permission {
 	return []posture.Permission{{UID: fact(mapped(1000), "statx(2)", ""), GID: fact(posture.ID{}, "statx(2)", ""), Mode: mode, ACL: fact(false, "", "")}}
 }
@@ -32,6 +43,10 @@ func anyones() []posture.Permission {
 }
 
 var memoryGap, memoryUnknown = want{"limit.cgroup memory": gap}, want{"limit.cgroup memory": unknown}
+
+func boundMemory(pol *policy.Policy) {
+	*pol = policy.Policy{Resources: policy.Resources{Memory: 1 << 20}}
+}
 
 var cgroupHoles = []hole{
 	{name: "a byte more", change: changeLimits("memory", func(_ *posture.CgroupLimits, l []posture.CgroupLevel) { l[1].Limit = 1<<20 + 1 }),
@@ -59,6 +74,13 @@ var cgroupHoles = []hole{
 		l[1].Sets, l[1].Shown = mine(0o644), false
 		c.Mounts = posture.Origin{Source: "mountinfo", Err: "EACCES"}
 	}), want: memoryUnknown, says: "EACCES"},
+	{name: "its own limit, by a directory that is open", ask: boundMemory, change: func(p *posture.Process) {
+		changeLimits("memory", func(_ *posture.CgroupLimits, l []posture.CgroupLevel) { l[1].Sets, l[1].Shown = mine(0o644), false })(p)
+		openCgroup(posture.FileDirectory, false)(p)
+	}, want: memoryUnknown, says: `descriptor 9 ("/a\x1b") is of a directory of that hierarchy`},
+	{name: "a limit that is open for writing", ask: boundMemory, change: openCgroup(posture.FileRegular, true),
+		want: memoryUnknown, says: "is of a file of that hierarchy, open for writing"},
+	{name: "a limit that is open for reading", ask: boundMemory, change: openCgroup(posture.FileRegular, false), want: want{}},
 	{name: "no hierarchy", change: changeLimits("memory", func(c *posture.CgroupLimits, _ []posture.CgroupLevel) {
 		c.Levels = posture.None[[]posture.CgroupLevel]("cgroup", "no cgroup hierarchy")
 	}), want: memoryUnknown, says: "no cgroup hierarchy"},

@@ -228,7 +228,7 @@ var holes = []hole{
 			pol.Process.Capabilities.Effective, pol.Process.Capabilities.Permitted = &c, &c
 		}, want: want{}},
 	{name: "permitted unreadable", change: file(func(t *posture.Thread) { t.Caps.Permitted = unreadable[posture.CapSet]() }),
-		want: alone(want{"capabilities.permitted": unknown, "capabilities.exec": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown})},
+		want: alone(want{"capabilities.permitted": unknown, "capabilities.exec": unknown, "network.egress": unknown, "network.raw raw sockets": unknown, "network.raw packet sockets": unknown})},
 	{name: "ambient absent", change: file(func(t *posture.Thread) { t.Caps.Ambient = absent[posture.CapSet]() }),
 		want: alone(want{"capabilities.ambient": unknown, "capabilities.exec": unknown})},
 

@@ -121,6 +121,9 @@ func egress(out *results, a *audited, pol *policy.Policy) {
 	f.Evidence = evidence
 }
 
+// capNetAdmin sets interfaces up, and gives them addresses and routes.
+const capNetAdmin = 1 << 12
+
 // waysOut are interfaces that are up, but for the loopback one, with their routes.
 // Each is a way out also without a route: a socket can be bound to it. unclear
 // says why there may be more.
@@ -137,6 +140,8 @@ func (a *audited) waysOut() (ways []string, unclear string) {
 			case one.Loopback:
 			case one.Up.State != posture.Known:
 				unclear = quoted(one.Name) + ": " + whyNot(&one.Up.Origin, "whether it is up")
+			case !one.Up.Value && a.mayHave(capNetAdmin):
+				unclear = "interface " + quoted(one.Name) + " is down, and may be set up with CAP_NET_ADMIN"
 			case !one.Up.Value:
 			case len(ways) == maxListed:
 				more++

@@ -87,6 +87,8 @@ func noSockets(p *posture.Process) {
 
 var past = names.PastFilters()
 
+func onlyEgress(pol *policy.Policy) { *pol = policy.Policy{Network: policy.Network{NoEgress: true}} }
+
 var socketHoles = []hole{
 	{name: "a route out", change: func(p *posture.Process) {
 		routed(p)
@@ -97,6 +99,8 @@ var socketHoles = []hole{
 		p.MakeReach().Networks.Value[0].Interfaces[2].Routes = nil
 		end(p, names.EgressAttempt, posture.NoObject, 0)
 	}, want: want{"network.egress": gap}, says: "is up"},
+	{name: "an interface that is down, and who may set it up", change: one(func(t *posture.Thread) { t.Caps.Permitted.Value |= 1 << 12 }),
+		want: want{"network.egress": unknown}, ask: onlyEgress, says: "may be set up with CAP_NET_ADMIN"},
 	{name: "an interface of which nobody knows whether it is up", change: func(p *posture.Process) {
 		p.MakeReach().Networks.Value[0].Interfaces[1].Up = posture.Failed[bool](netSource, "no such file")
 		end(p, names.EgressAttempt, posture.NoObject, 0)
@@ -221,7 +225,7 @@ func itoa(n uint32) string {
 	return itoa(n/10) + string(rune('0'+n%10))
 }
 
-func noRaw(pol *policy.Policy) { pol.Network.NoRaw = false }
+func noRaw(pol *policy.Policy) { pol.Network.NoRaw, pol.Network.NoEgress = false, false }
 
 // withoutNetwork asks nothing of the network, since what one descriptor is of is
 // asked there too.

@@ -68,7 +68,7 @@ func confineResources(p *posture.Process) {
 		limit, period uint64
 	}{{"memory", 1 << 20, 0}, {"pids", 16, 0}, {"cpu", 5000, 10000}} {
 		p.MakeReach().CgroupLimits = append(p.MakeReach().CgroupLimits, posture.CgroupLimits{
-			Resource: r.name, TIDs: threadsOf(p), Whole: true, Mounts: fact(0, "/proc/10/task/10/mountinfo", "2 mounts").Origin,
+			Resource: r.name, TIDs: threadsOf(p), Whole: true, FileSystem: cgroupDevice, Mounts: fact(0, "/proc/10/task/10/mountinfo", "2 mounts").Origin,
 			Levels: fact([]posture.CgroupLevel{
 				level("/sys/fs/cgroup/a/b/"+r.name+".max", posture.CgroupUnlimited, r.period),
 				level("/sys/fs/cgroup/a/"+r.name+".max", r.limit, r.period),

@@ -15,6 +15,8 @@ type CgroupLimits struct {
 	Whole bool
 	// Mounts is known where Shown of the levels is.
 	Mounts Origin
+	// FileSystem is the device number of the hierarchy: st_dev of stat(2).
+	FileSystem uint64
 }
 
 // CgroupLevel is one cgroup.

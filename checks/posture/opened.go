@@ -49,6 +49,9 @@ type OpenFile struct {
 	Kind Fact[FileKind]
 	// Flags are those it was opened with.
 	Flags Fact[OpenFlags]
+	// FileSystem is the device number of its file system: st_dev of stat(2). It
+	// is 0 where Kind is not known.
+	FileSystem uint64
 	// Major and Minor are a device's number.
 	Major, Minor uint32
 	// Object names a kernel object as the kernel does, without "anon_inode:";

@@ -126,6 +126,9 @@ func (d *Dir) FD() int { return d.levels[0].fd }
 // Path is the cgroup's own directory.
 func (d *Dir) Path() string { return d.levels[0].path }
 
+// Device is the number of the hierarchy's file system.
+func (d *Dir) Device() uint64 { return kernel.Device(d.mount.Major, d.mount.Minor) }
+
 // Levels is how many cgroups there are: the own one is 0, and the last is what
 // is mounted.
 func (d *Dir) Levels() int { return len(d.levels) }

@@ -228,6 +228,7 @@ func (g *cgroupReader) resource(r *cgroupResource, list []procfs.Cgroup, source 
 		return out
 	}
 	defer d.Close()
+	out.FileSystem = d.Device()
 	out.Levels.Value, out.Whole, err = g.levels(d, files)
 	settle(&out.Levels.Origin, err, d.Path(), list[k].Path)
 	return out

@@ -241,6 +241,7 @@ func (r *openReader) look(f *posture.OpenFile) bool {
 		f.Flags.Fail(o.source, err.Error())
 		return true
 	}
+	f.FileSystem = o.Dev
 	r.flags(f, &o)
 	r.kinds.decide(f, &o, r)
 	r.place.decide(f, &o)

@@ -61,7 +61,7 @@ func (s *Site) Executable() {
 	r.hardening()
 }
 
-// guard is who may write a file or directory.
+// guard is who may write a file or directory. A path that is empty is not known.
 func (r *programReader) guard(path string, st *kernel.Inode) posture.Guard {
 	g := posture.Guard{Path: path, Permission: posture.Permission{Mode: st.Mode & permBits}}
 	r.walker.owner(&r.walker.view.uid, &g.UID, st.UID)
@@ -73,10 +73,33 @@ func (r *programReader) guard(path string, st *kernel.Inode) posture.Guard {
 	case !listed:
 		g.ReadOnly.Fail(r.source, "its mount is not among those that can be reached from the root directory")
 	default:
-		g.ReadOnly = posture.Of(isReadOnly(&r.place.mounts[i]), r.source, "mount "+strconv.FormatUint(st.MountID, 10))
+		m := &r.place.mounts[i]
+		g.ReadOnly = posture.Of(isReadOnly(m), r.source, "mount "+strconv.FormatUint(st.MountID, 10))
+		if other := otherWay(r.place.mounts, m, path); g.ReadOnly.Value && other != nil {
+			g.ReadOnly.Fail(r.source, "its mount is read-only, and that on "+strconv.Quote(clipPoint(other.Point))+" shows the same file system and is not")
+		}
 	}
 	return g
 }
+
+// otherWay returns a mount that is not read-only, of the same file system as
+// another one, which shows what lies there at a path too; nil for none.
+func otherWay(mounts []posture.Mount, m *posture.Mount, path string) *posture.Mount {
+	at := m.Root // at worst all that the mount shows
+	if isWithin(path, m.Point) {
+		at = strings.TrimSuffix(m.Root, "/") + "/" + strings.TrimPrefix(path[len(m.Point):], "/")
+	}
+	for i := range mounts {
+		o := &mounts[i]
+		same := o.Major == m.Major && o.Minor == m.Minor && o.ID != m.ID
+		if same && !isReadOnly(o) && (o.Root == at || isWithin(at, o.Root) || path == "" && isWithin(o.Root, at)) {
+			return o
+		}
+	}
+	return nil
+}
+
+func clipPoint(s string) string { return s[:min(len(s), 256)] }
 
 const deletedSuffix = " (deleted)"
 
@@ -133,6 +156,7 @@ func (r *programReader) compare(fd int, inside string) {
 		f.Fail(r.source, err.Error())
 	case sameDirectory(&now.FileStat, &r.st.FileStat):
 		*f = posture.Of(false, r.source, describePlace(&now.FileStat))
+		r.out.File = r.guard(inside, &r.st)
 		r.directories(inside)
 	case now.HasMountID && r.st.HasMountID && now.MountID != r.st.MountID:
 		f.Fail(r.source, "its path leads to another mount than it was executed from")
