@@ -86,7 +86,7 @@ func (r *programReader) guard(path string, st *kernel.Inode) posture.Guard {
 // another one, which shows what lies there at a path too; nil for none.
 func otherWay(mounts []posture.Mount, m *posture.Mount, path string) *posture.Mount {
 	at := m.Root // at worst all that the mount shows
-	if isWithin(path, m.Point) {
+	if path != "" && isWithin(path, m.Point) {
 		at = strings.TrimSuffix(m.Root, "/") + "/" + strings.TrimPrefix(path[len(m.Point):], "/")
 	}
 	for i := range mounts {

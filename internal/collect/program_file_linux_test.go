@@ -27,6 +27,9 @@ func TestOtherWay(t *testing.T) {
 		{"a file system that is read-only", "/app/bin/service", posture.Mount{ID: 3, Major: 8, Root: "/", Options: "rw", SuperOptions: "ro,x"}, false},
 		{"another file system", "/app/bin/service", posture.Mount{ID: 3, Major: 9, Root: "/", Options: "rw"}, false},
 	} {
+		if top := (posture.Mount{ID: 1, Major: 8, Root: "/", Point: "/", Options: "ro"}); otherWay([]posture.Mount{top, c.other}, &top, "") == nil && c.want {
+			t.Errorf("%s: not seen where the path is not known", c.name)
+		}
 		if got := otherWay([]posture.Mount{app, c.other}, &app, c.path); (got != nil) != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
