@@ -26,6 +26,9 @@ var takingRoot = []string{"setuid-root", "setgid-root", "setresuid-root", "setre
 // ambientRaise succeeds with any capability that is permitted.
 const ambientRaise = "ambient-raise"
 
+// hardTmp asks for a /tmp of its own from which no program is started.
+func hardTmp() []Mount { return []Mount{{"/tmp", []string{"noexec", "nosuid"}}} }
+
 // webService is a service that has dropped all that it does not need to serve.
 // What it mounts beside its root and /tmp is its own business.
 func webService() *Policy {
@@ -46,7 +49,8 @@ func webService() *Policy {
 			Deny: []string{"execve", "execveat", "mount", "ptrace"},
 		},
 		Filesystem: Filesystem{
-			Root: Root{ReadOnly: true},
+			Root:   Root{ReadOnly: true},
+			Mounts: hardTmp(),
 			// Where a service's data lies. /tmp is not among it, nor is what belongs
 			// to the system.
 			Executable: &[]string{"/data", "/dev", "/home", "/media", "/mnt", "/opt", "/run", "/srv", "/var"},
@@ -75,6 +79,7 @@ func dockerHardened() *Policy {
 		Seccomp: Seccomp{Mode: ModeFilter},
 		Filesystem: Filesystem{
 			Root:          Root{NotHost: true, NotChroot: true, ReadOnly: true},
+			Mounts:        hardTmp(),
 			NoSetuidFiles: true,
 			// /dev is a tmpfs of user 0, and executable. With version 1 of control
 			// groups there is another where they are mounted.

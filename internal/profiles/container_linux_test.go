@@ -53,7 +53,7 @@ var containerHoles = []containerHole{
 	{name: "read-only", without: "--read-only", gaps: because{
 		"filesystem.root": "it can be written to", "filesystem.writable": "it can be written to", "filesystem.executable": "and what is written can be executed",
 		"process.executable": "the program too"}},
-	{name: "noexec", without: "--tmpfs /tmp:noexec,nosuid", with: "--tmpfs /tmp:exec,nosuid", gaps: because{"filesystem.executable": "what is written to /tmp"}},
+	{name: "noexec", without: "--tmpfs /tmp:noexec,nosuid", with: "--tmpfs /tmp:exec,nosuid", gaps: because{"filesystem.executable": "what is written to /tmp", "filesystem.mount /tmp": "the option"}},
 	{name: "a volume", with: "-v DIR/programs:/programs:rw,noexec", gaps: because{"filesystem.writable": "it is one"}},
 	{name: "a runtime's socket", with: "-v DIR/docker.sock:/run/docker.sock", gaps: because{"network.control-socket": "whoever speaks to it starts containers"}},
 	{name: "masked paths", with: "--security-opt unmask=ALL", gaps: because{"filesystem.masked": "they are there, and can be written to"}},

@@ -86,7 +86,7 @@ var serviceHoles = []serviceHole{
 	{name: "mount", set: func(s *fixture.Settings) { deny(s, "mount") }, gaps: because{"seccomp.syscall mount": "it is let through"}},
 	{name: "ptrace", set: func(s *fixture.Settings) { deny(s, "ptrace") }, gaps: because{"seccomp.syscall ptrace": "it is let through"}},
 	{name: "root", old: readOnlyRoot, new: "true", gaps: because{"filesystem.root": "it can be written to"}},
-	{name: "noexec", old: "noexec,nosuid", new: "nosuid", gaps: because{"filesystem.executable": "what is written to /tmp"}},
+	{name: "noexec", old: "noexec,nosuid", new: "nosuid", gaps: because{"filesystem.executable": "what is written to /tmp", "filesystem.mount /tmp": "the option"}},
 	{name: "program", gone: true, gaps: because{"process.executable": "it was removed after the start"}},
 	{name: "a directory", old: temporary, new: temporary + "; mkdir /tmp/a; mount -t tmpfs tmpfs /tmp/a; exec 7</tmp/a; umount -l /tmp/a", gaps: because{"fds.directory": "it lies on a mount that is gone"}},
 	{name: "the working directory", old: temporary, new: temporary + "; mkdir /tmp/a; mount -t tmpfs tmpfs /tmp/a; cd /tmp/a; umount -l /tmp/a", gaps: because{"filesystem.cwd": "it lies on a mount that is gone"}},
