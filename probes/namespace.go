@@ -9,11 +9,12 @@ import (
 	"github.com/selfaudit/selfaudit/internal/child"
 )
 
-// Of ioctl_pidfd(2) and ioctl_nsfs(2).
-const (
-	pidfdMountNamespace = 0xff03     // PIDFD_GET_MNT_NAMESPACE, Linux 6.11
-	namespaceID         = 0x8008b70d // NS_GET_ID, Linux 6.18
-)
+// pidfdMountNamespace is PIDFD_GET_MNT_NAMESPACE, Linux 6.11.
+const pidfdMountNamespace = 0xff03
+
+// namespaceID is NS_GET_ID of ioctl_nsfs(2), Linux 6.18. It is no constant, since an int of 32 bits
+// has no room for it but by its bits.
+var namespaceID = uint32(0x8008b70d)
 
 // FixedNamespaces asks whether this kernel gives the machine's first namespace of
 // every type a number of its own, those of net and mnt too. No call tells, and a
@@ -34,7 +35,7 @@ func FixedNamespaces(ctx context.Context, filtered bool) posture.Fact[bool] {
 	self := prog.Call(getpid, child.Need)
 	pidfd := prog.Call(open, child.Need, child.Result(self), child.Int(0))
 	namespace := prog.Call(ioctl, child.Need, child.Result(pidfd), child.Int(pidfdMountNamespace), child.Int(0))
-	asked := prog.Call(ioctl, child.Need, child.Result(namespace), child.Int(namespaceID), prog.Addr(id))
+	asked := prog.Call(ioctl, child.Need, child.Result(namespace), child.Int(int(namespaceID)), prog.Addr(id))
 	prog.End()
 	err = prog.Run(ctx, child.Options{Filtered: filtered})
 	fact := posture.Failed[bool](source, "it was not asked")
