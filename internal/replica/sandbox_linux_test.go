@@ -239,7 +239,10 @@ func TestOwnRoots(t *testing.T) {
 
 // TestPodman: a container as it comes, and one as hard as it gets.
 func TestPodman(t *testing.T) {
-	e := container.New(t, map[string]string{"sleeper": launch.Build(t, "sleeper", []string{"CGO_ENABLED=0"})})
+	// It has one thread, and none of Go's signals.
+	sleeper := filepath.Join(t.TempDir(), "sleeper")
+	launch.Static(t, sleeper, "../fixture/cmd/sleeper", "-ldflags=-E=main.pause")
+	e := container.New(t, map[string]string{"sleeper": sleeper})
 	for _, c := range []struct {
 		name  string
 		flags []string
@@ -274,7 +277,12 @@ func TestPodman(t *testing.T) {
 				syscall.Kill(pid, syscall.SIGKILL)
 				cmd.Wait()
 			}()
-			time.Sleep(50 * time.Millisecond)
+			for range 1000 {
+				if st := launch.Status(pid); st["Name"] == "sleeper" && strings.HasPrefix(st["State"], "S") {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 			before := traces(t, pid)
 			check(t, try(t, pid, append(confined(t).Probes.Names(), "ptrace-parent"), nil), c.want)
 			untouched(t, pid, before)
